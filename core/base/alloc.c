@@ -1,5 +1,6 @@
-/* Small-block free lists over malloc. Each block carries a 16-byte header (size class, size); lists are
-   global behind one spin lock: allocation is rare next to kernels, and states may live in threads. */
+/* Small-block free lists over malloc. Each block carries a 16-byte header (size class, size); lists
+   are global behind one spin lock: allocation is rare next to kernels, and states may live in
+   threads. */
 #include "base/alloc.h"
 
 #include <stdatomic.h>
@@ -24,8 +25,7 @@ static atomic_flag lock = ATOMIC_FLAG_INIT;
 static atomic_int_fast64_t live_blocks, live_bytes, system_calls, fail_after;
 
 static void acquire(void) {
-  while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire)) {
-  }
+  while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire)) {}
 }
 
 static void unlock(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
@@ -87,7 +87,8 @@ void *vg_alloc(size_t bytes) {
   bool small = bytes <= LARGEST;
   uint32_t c = small ? class_of(bytes) : CLASSES;
   head *h = NULL;
-  if (!should_fail() && bytes <= SIZE_MAX / 2) h = small ? small_block(c) : from_system(HEAD + bytes);
+  if (!should_fail() && bytes <= SIZE_MAX / 2)
+    h = small ? small_block(c) : from_system(HEAD + bytes);
   if (!h) {
     vg_fail(VG_ENOMEM, "memory: no room for %zu bytes", bytes);
     return NULL;

@@ -1,6 +1,7 @@
 /* Counter-based random numbers (Philox4x32-10) and the one place where PyTorch's MT19937 is needed.
-   A draw is a pure function of its key, so it is the same for any thread count, batch size or device.
-   Inline because the kernels of every backend compile it (VG_HD is __host__ __device__ under nvcc). */
+   A draw is a pure function of its key, so it is the same for any thread count, batch size or
+   device. Inline because the kernels of every backend compile it (VG_HD is __host__ __device__
+   under nvcc). */
 #ifndef VG_BASE_RNG_H
 #define VG_BASE_RNG_H
 
@@ -24,7 +25,8 @@ typedef enum vg_purpose {
   VG_RNG_ATTACK
 } vg_purpose;
 
-/* A stream: `seed` from the user, `purpose`, and `index`, a call number or (epoch << 32 | sample). */
+/* A stream: `seed` from the user, `purpose`, and `index`, a call number or (epoch << 32 | sample).
+ */
 typedef struct vg_stream {
   uint64_t seed;
   uint64_t index;
@@ -48,8 +50,8 @@ VG_HD vg_u32x4 vg_philox(vg_u32x4 c, uint32_t k0, uint32_t k1) {
   return c;
 }
 
-/* Block `i` (four words) of a stream. The purpose is folded into the top of the 64-bit block number,
-   which leaves 2^56 blocks a stream. */
+/* Block `i` (four words) of a stream. The purpose is folded into the top of the 64-bit block
+   number, which leaves 2^56 blocks a stream. */
 VG_HD vg_u32x4 vg_stream_block(vg_stream s, uint64_t i) {
   vg_u32x4 c = {{(uint32_t)i, (uint32_t)(i >> 32) | s.purpose << 24, (uint32_t)s.index,
                  (uint32_t)(s.index >> 32)}};
@@ -60,7 +62,8 @@ VG_HD vg_u32x4 vg_stream_block(vg_stream s, uint64_t i) {
 VG_HD float vg_u01(uint32_t word) { return (float)(word >> 8) * (1.0f / 16777216.0f); }
 
 #ifndef __CUDACC__
-/* Mersenne twister seeded as torch.Generator().manual_seed(seed) seeds it (init_genrand, 32 bits). */
+/* Mersenne twister seeded as torch.Generator().manual_seed(seed) seeds it (init_genrand, 32 bits).
+ */
 typedef struct vg_mt19937 {
   uint32_t state[624];
   int next;
@@ -69,7 +72,8 @@ typedef struct vg_mt19937 {
 void vg_mt19937_seed(vg_mt19937 *g, uint32_t seed);
 uint32_t vg_mt19937_next(vg_mt19937 *g);
 
-/* torch.randperm(n) on CPU for n < 2^32 / 20 (its "small n" path): swap r[i] with r[i + next % (n-i)]. */
+/* torch.randperm(n) on CPU for n < 2^32 / 20 (its "small n" path): swap r[i] with r[i + next %
+ * (n-i)]. */
 void vg_torch_randperm(int64_t *out, int64_t n, uint64_t seed);
 #endif
 

@@ -35,9 +35,9 @@ vg_status vg_fail_at(vg_status code, const char *fmt, ...) {
 const char *vg_error(void) { return message; }
 
 const char *vg_status_name(vg_status code) {
-  static const char *const names[] = {"ok",     "argument", "shape",  "dtype", "state",
-                                      "unsupported", "memory", "device", "io",    "data",
-                                      "numeric", "interrupted", "internal"};
+  static const char *const names[] = {"ok",          "argument",    "shape",   "dtype", "state",
+                                      "unsupported", "memory",      "device",  "io",    "data",
+                                      "numeric",     "interrupted", "internal"};
   return (size_t)code < sizeof names / sizeof *names ? names[code] : "unknown";
 }
 

@@ -11,12 +11,16 @@
 #include "vgglua/status.h"
 
 /* Formats the message of a failure and returns `code`, so that callers write
-   `return vg_fail(VG_ESHAPE, "conv2d: want NCHW, got %s", ...)`. Lower case, op first, no newline. */
-VG_API vg_status vg_fail(vg_status code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+   `return vg_fail(VG_ESHAPE, "conv2d: want NCHW, got %s", ...)`. Lower case, op first, no newline.
+ */
+VG_API vg_status vg_fail(vg_status code, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 VG_API vg_status vg_vfail(vg_status code, const char *fmt, va_list ap);
 
-/* Puts `prefix: ` in front of the current message and returns `code` (for callers that know where). */
-VG_API vg_status vg_fail_at(vg_status code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Puts `prefix: ` in front of the current message and returns `code` (for callers that know where).
+ */
+VG_API vg_status vg_fail_at(vg_status code, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Jumps to the function's single `done:` label on failure; needs a local `vg_status st`. */
 #define VG_TRY(call)            \

@@ -1,5 +1,5 @@
-/* A growing string for messages, printing and small writers. A failed allocation sticks: later appends
-   do nothing and vg_text_str returns what there is; check `failed` where it matters. */
+/* A growing string for messages, printing and small writers. A failed allocation sticks: later
+   appends do nothing and vg_text_str returns what there is; check `failed` where it matters. */
 #ifndef VG_BASE_TEXT_H
 #define VG_BASE_TEXT_H
 

@@ -1,0 +1,76 @@
+/* Fills the backend table for the CPU and owns the thread team: one OpenMP team per process,
+   FTZ/DAZ set in each of its threads. */
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#ifdef __x86_64__
+#include <xmmintrin.h>
+#endif
+
+#include "base/alloc.h"
+#include "cpu/cpu.h"
+
+void (*vg_cpu_dnn_close)(void *dnn);
+
+static int count(void) { return 1; }
+
+/* Denormals (Adam's v, gradients of dead units) cost a hundred cycles each; MXCSR is per thread. */
+static void flush_denormals(int threads) {
+#ifdef __x86_64__
+#pragma omp parallel num_threads(threads)
+  _mm_setcsr(_mm_getcsr() | 0x8040u);
+#else
+  (void)threads;
+#endif
+}
+
+static vg_status set_threads(vg_device *d, int threads) {
+  int most = omp_get_num_procs();
+  if (threads < 0 || threads > 1024)
+    return vg_fail(VG_EINVAL, "threads: want 0 (all) to 1024, got %d", threads);
+  vg_cpu_state(d)->threads = threads ? threads : most;
+  omp_set_num_threads(vg_cpu_state(d)->threads);
+  flush_denormals(vg_cpu_state(d)->threads);
+  return VG_OK;
+}
+
+static vg_status open_device(vg_device *d) {
+  const char *env = getenv("VGG_THREADS");
+  if (d->index != 0) return vg_fail(VG_EDEVICE, "device: cpu has no number %d", d->index);
+  d->priv = vg_calloc(1, sizeof(vg_cpu));
+  if (!d->priv) return VG_ENOMEM;
+  snprintf(d->name, sizeof d->name, "cpu");
+  /* The team starts with the first kernel, not here: `vgglua -e ''` must not wake threads. */
+  vg_cpu_state(d)->threads = env && atoi(env) > 0 ? atoi(env) : omp_get_max_threads();
+  omp_set_num_threads(vg_cpu_state(d)->threads);
+  return VG_OK;
+}
+
+static void close_device(vg_device *d) {
+  if (vg_cpu_state(d)->dnn) vg_cpu_dnn_close(vg_cpu_state(d)->dnn);
+  vg_free(d->priv);
+}
+
+static vg_status describe(vg_device *d, char *text, size_t n) {
+  const char *isa = "baseline";
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx512f"))
+    isa = "avx512";
+  else if (__builtin_cpu_supports("avx2"))
+    isa = "avx2";
+#endif
+  snprintf(text, n, "cpu x%d, %s", vg_cpu_threads(d), isa);
+  return VG_OK;
+}
+
+static const vg_device_vt device = {.count = count,
+                                    .open = open_device,
+                                    .close = close_device,
+                                    .describe = describe,
+                                    .set_threads = set_threads};
+
+VG_API const vg_backend vg_cpu_backend = {.abi = VG_ABI,
+                                          .name = "cpu",
+                                          .device = &device,
+                                          .memory = &vg_cpu_memory,
+                                          .layout = &vg_cpu_layout};

@@ -1,0 +1,35 @@
+/* What the CPU backend's files share: the thread team, the per-device state, the tables. */
+#ifndef VG_CPU_CPU_H
+#define VG_CPU_CPU_H
+
+#include "vgglua/backend.h"
+
+typedef struct vg_cpu {
+  int threads; /* size of the OpenMP team every kernel uses */
+  void *dnn;   /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
+} vg_cpu;
+
+static inline vg_cpu *vg_cpu_state(const vg_device *d) { return d->priv; }
+static inline int vg_cpu_threads(const vg_device *d) { return vg_cpu_state(d)->threads; }
+
+/* Work below this many elements is not worth waking the team. */
+enum { VG_CPU_GRAIN = 16384 };
+
+extern const vg_layout_vt vg_cpu_layout;
+extern const vg_elementwise_vt vg_cpu_elementwise;
+extern const vg_reduce_vt vg_cpu_reduce;
+extern const vg_index_vt vg_cpu_index;
+extern const vg_matmul_vt vg_cpu_matmul;
+extern const vg_conv_vt vg_cpu_conv;
+extern const vg_pool_vt vg_cpu_pool;
+extern const vg_norm_vt vg_cpu_norm;
+extern const vg_softmax_vt vg_cpu_softmax;
+extern const vg_random_vt vg_cpu_random;
+extern const vg_optim_vt vg_cpu_optim;
+extern const vg_metric_vt vg_cpu_metric;
+extern const vg_memory_vt vg_cpu_memory;
+
+/* Frees vg_cpu.dnn; set by cpu/dnn.c when it makes one. */
+extern void (*vg_cpu_dnn_close)(void *dnn);
+
+#endif

@@ -1,0 +1,151 @@
+/* Size classes: eight per power of two, so at most 12.5 % is wasted and a repeated sequence of
+   requests always finds the blocks of its last round. Block headers are host memory: device memory
+   is opaque. */
+#include "device/pool.h"
+
+#include "base/alloc.h"
+#include "vgglua/backend.h"
+
+enum { CLASSES = 8 * 48, MIN_BLOCK = 512 };
+
+typedef struct block {
+  void *ptr;
+  struct block *next;
+} block;
+
+typedef struct vg_pool {
+  vg_device *dev;
+  block *free[CLASSES];
+  block *spare; /* headers without a block */
+  vg_pool_stats stats;
+} vg_pool;
+
+/* Class index of a request and the size every block of that class has. */
+static int size_class(size_t bytes, size_t *rounded) {
+  size_t b = bytes < MIN_BLOCK ? MIN_BLOCK : bytes;
+  int octave = 63 - __builtin_clzll(b - 1);
+  size_t base = (size_t)1 << octave, step = base / 8,
+         eighth = (b - base + step - 1) / step; /* 1..8 */
+  *rounded = base + step * eighth;
+  return (octave - 8) * 8 + (int)eighth - 1;
+}
+
+static size_t class_bytes(int cls) {
+  size_t base = (size_t)1 << (cls / 8 + 8);
+  return base + base / 8 * (size_t)(cls % 8 + 1);
+}
+
+vg_status vg_pool_new(vg_pool **out, vg_device *dev) {
+  vg_pool *p = vg_calloc(1, sizeof *p);
+  if (!p) return VG_ENOMEM;
+  p->dev = dev;
+  *out = p;
+  return VG_OK;
+}
+
+static void push(vg_pool *p, int cls, void *ptr, size_t bytes) {
+  block *b = p->spare;
+  if (b) {
+    p->spare = b->next;
+  } else if (!(b = vg_alloc(sizeof *b))) {
+    p->dev->be->memory->free(p->dev, ptr, bytes); /* no header: do without caching */
+    return;
+  }
+  b->ptr = ptr;
+  b->next = p->free[cls];
+  p->free[cls] = b;
+  p->stats.cached += bytes;
+}
+
+static void *pop(vg_pool *p, int cls, size_t bytes) {
+  block *b = p->free[cls];
+  if (!b) return NULL;
+  p->free[cls] = b->next;
+  b->next = p->spare;
+  p->spare = b;
+  p->stats.cached -= bytes;
+  return b->ptr;
+}
+
+void vg_pool_trim(vg_device *dev) {
+  vg_pool *p = dev->pool;
+  for (int cls = 0; cls < CLASSES; cls++) {
+    size_t bytes = class_bytes(cls);
+    void *ptr;
+    while ((ptr = pop(p, cls, bytes))) dev->be->memory->free(dev, ptr, bytes);
+  }
+}
+
+void vg_pool_free(vg_pool *p) {
+  block *b;
+  if (!p) return;
+  vg_pool_trim(p->dev);
+  while ((b = p->spare)) {
+    p->spare = b->next;
+    vg_free(b);
+  }
+  vg_free(p);
+}
+
+static void *from_device(vg_pool *p, size_t bytes) {
+  void *ptr;
+  if (p->stats.limit && p->stats.live + p->stats.cached + bytes > p->stats.limit)
+    vg_pool_trim(p->dev);
+  if (p->stats.limit && p->stats.live + bytes > p->stats.limit) return NULL;
+  p->stats.device_allocs++;
+  ptr = p->dev->be->memory->alloc(p->dev, bytes);
+  if (ptr) return ptr;
+  vg_pool_trim(p->dev);
+  return p->dev->be->memory->alloc(p->dev, bytes);
+}
+
+static vg_status refuse(const vg_pool *p, size_t bytes) {
+  const double mb = 1.0 / (1 << 20);
+  if (p->stats.limit)
+    return vg_fail(
+        VG_ENOMEM, "memory: %.1f MB more on %s would pass the limit of %.1f MB (%.1f MB in use)",
+        (double)bytes * mb, p->dev->name, (double)p->stats.limit * mb, (double)p->stats.live * mb);
+  return vg_fail(VG_ENOMEM, "memory: %s has no room for %.1f MB more (%.1f MB in use)",
+                 p->dev->name, (double)bytes * mb, (double)p->stats.live * mb);
+}
+
+vg_status vg_buf_take(vg_buf *out, vg_device *dev, size_t bytes) {
+  vg_pool *p = dev->pool;
+  size_t rounded;
+  int cls;
+  void *ptr;
+  if (bytes > (size_t)1 << 46) return refuse(p, bytes);
+  cls = size_class(bytes, &rounded);
+  ptr = pop(p, cls, rounded);
+  if (!ptr) ptr = from_device(p, rounded);
+  if (!ptr) return refuse(p, rounded);
+  p->stats.live += rounded;
+  p->stats.live_blocks++;
+  if (p->stats.live > p->stats.peak) p->stats.peak = p->stats.live;
+  if (p->stats.soft_limit && p->stats.live > p->stats.soft_limit) dev->ctx->want_collect = true;
+  *out = (vg_buf){.dev = dev, .ptr = ptr, .bytes = rounded};
+  return VG_OK;
+}
+
+vg_status vg_buf_reserve(vg_buf *b, vg_device *dev, size_t bytes) {
+  if (b->ptr && b->bytes >= bytes) return VG_OK;
+  vg_buf_give(b);
+  return vg_buf_take(b, dev, bytes);
+}
+
+void vg_buf_give(vg_buf *b) {
+  size_t rounded;
+  if (!b->ptr) return;
+  vg_pool *p = b->dev->pool;
+  p->stats.live -= b->bytes;
+  p->stats.live_blocks--;
+  push(p, size_class(b->bytes, &rounded), b->ptr, b->bytes);
+  *b = (vg_buf){0};
+}
+
+vg_pool_stats vg_pool_statistics(const vg_device *dev) { return dev->pool->stats; }
+void vg_pool_reset_peak(vg_device *dev) { dev->pool->stats.peak = dev->pool->stats.live; }
+void vg_pool_set_limit(vg_device *dev, size_t limit, size_t soft_limit) {
+  dev->pool->stats.limit = limit;
+  dev->pool->stats.soft_limit = soft_limit;
+}

@@ -1,0 +1,37 @@
+/* Caching allocator over a backend's raw memory: freed blocks are kept by size class and handed out
+   again, so that a steady loop asks the device for nothing. Counts every byte. */
+#ifndef VG_DEVICE_POOL_H
+#define VG_DEVICE_POOL_H
+
+#include "device/device.h"
+
+/* A block of device memory; zero-initialised is "none". */
+typedef struct vg_buf {
+  vg_device *dev;
+  void *ptr;
+  size_t bytes; /* capacity, at least what was asked for */
+} vg_buf;
+
+typedef struct vg_pool_stats {
+  size_t live, peak, cached; /* bytes in use now, at most, and kept for reuse */
+  int64_t live_blocks;
+  int64_t device_allocs;    /* requests that reached the backend */
+  size_t limit, soft_limit; /* 0: none */
+} vg_pool_stats;
+
+VG_API vg_status vg_pool_new(struct vg_pool **out, vg_device *dev);
+VG_API void vg_pool_free(struct vg_pool *pool); /* gives everything cached back to the device */
+
+/* Takes a block for at least `bytes`. VG_ENOMEM when the limit or the device refuses, after cached
+   blocks were given back. */
+VG_API vg_status vg_buf_take(vg_buf *out, vg_device *dev, size_t bytes);
+/* Makes `b` hold at least `bytes`; the contents are lost when it has to grow. */
+VG_API vg_status vg_buf_reserve(vg_buf *b, vg_device *dev, size_t bytes);
+VG_API void vg_buf_give(vg_buf *b); /* returns it to its pool and zeroes *b; none is fine */
+
+VG_API vg_pool_stats vg_pool_statistics(const vg_device *dev);
+VG_API void vg_pool_reset_peak(vg_device *dev);
+VG_API void vg_pool_set_limit(vg_device *dev, size_t limit, size_t soft_limit);
+VG_API void vg_pool_trim(vg_device *dev); /* gives cached blocks back to the device */
+
+#endif

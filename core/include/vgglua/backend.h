@@ -1,0 +1,322 @@
+/* The contract between the core and a compute backend: a table of small tables, one per concern,
+   one source file per table, same file names in every backend. A NULL member means "not supported"
+   and gives a named error. Outputs arrive allocated and shape-checked; a backend never computes a
+   shape, never allocates a tensor and never sees Lua. Tensors reach a kernel in any layout their
+   `accepts`/`layouts` query admitted, otherwise strided (plain), possibly not contiguous only where
+   a member says so. */
+#ifndef VGGLUA_BACKEND_H
+#define VGGLUA_BACKEND_H
+
+#include "base/rng.h"
+#include "base/status.h"
+#include "tensor/tensor.h"
+
+#define VG_ABI 1u
+
+/* ---- options, shared by ops (shape rules), the tape (saved) and the kernels ---- */
+
+typedef struct vg_conv2d {
+  int stride[2], pad[2], dilation[2]; /* height, width; dilation counts from 1 */
+  int groups;
+} vg_conv2d;
+
+typedef struct vg_pool2d {
+  int kernel[2], stride[2], pad[2];
+  bool ceil_mode, count_include_pad; /* the second for average pooling only */
+  bool adaptive;                     /* average pooling over PyTorch's adaptive windows */
+} vg_pool2d;
+
+typedef struct vg_norm {
+  float eps, momentum;
+  bool training; /* batch statistics, and running statistics are updated */
+  bool relu;     /* y = max(y, 0) in the same pass */
+} vg_norm;
+
+typedef struct vg_reduce_dims {
+  bool reduced[VG_MAX_DIMS]; /* which dimensions of x collapse; y keeps them with size 1 */
+} vg_reduce_dims;
+
+typedef struct vg_loss {
+  int64_t ignore_index; /* targets with this value count for nothing; INT64_MIN: none */
+  float label_smoothing;
+} vg_loss;
+
+typedef enum vg_unary {
+  VG_NEG,
+  VG_ABS,
+  VG_EXP,
+  VG_LOG,
+  VG_SQRT,
+  VG_RSQRT,
+  VG_SQUARE,
+  VG_SIGN,
+  VG_SIN,
+  VG_COS,
+  VG_FLOOR,
+  VG_CEIL,
+  VG_ROUND,
+  VG_RECIPROCAL,
+  VG_ERF,
+  VG_LOG1P,
+  VG_EXPM1,
+  VG_RELU,
+  VG_LEAKY_RELU,
+  VG_ELU,
+  VG_GELU,
+  VG_GELU_TANH,
+  VG_SILU,
+  VG_SIGMOID,
+  VG_TANH,
+  VG_SOFTPLUS,
+  VG_HARDSWISH,
+  VG_HARDSIGMOID,
+  VG_RELU6,
+  VG_ADD_SCALAR,
+  VG_MUL_SCALAR,
+  VG_POW_SCALAR,
+  VG_RSUB_SCALAR,
+  VG_RDIV_SCALAR, /* a op x: a - x, a / x */
+  VG_CLAMP,       /* a <= y <= b */
+  VG_ISNAN,
+  VG_ISFINITE,
+  VG_NOT, /* u8 results */
+  VG_EQ_SCALAR,
+  VG_NE_SCALAR,
+  VG_LT_SCALAR,
+  VG_LE_SCALAR,
+  VG_GT_SCALAR,
+  VG_GE_SCALAR, /* u8 */
+  VG_UNARY_COUNT
+} vg_unary;
+
+typedef struct vg_scalars {
+  double a, b; /* slope, alpha, exponent, bounds, ... as the operation defines */
+} vg_scalars;
+
+typedef enum vg_binary {
+  VG_ADD,
+  VG_SUB,
+  VG_MUL,
+  VG_DIV,
+  VG_MAXIMUM,
+  VG_MINIMUM,
+  VG_POW,
+  VG_EQ,
+  VG_NE,
+  VG_LT,
+  VG_LE,
+  VG_GT,
+  VG_GE, /* u8 results */
+  VG_BINARY_COUNT
+} vg_binary;
+
+typedef enum vg_reduction {
+  VG_SUM,
+  VG_MEAN,
+  VG_AMAX,
+  VG_AMIN,
+  VG_PROD,
+  VG_VAR,
+  VG_NORM2,
+  VG_ARGMAX,
+  VG_ARGMIN, /* last two: i64 */
+  VG_REDUCTION_COUNT
+} vg_reduction;
+
+/* ---- tables ---- */
+
+typedef struct vg_device_vt {
+  int (*count)(void);
+  vg_status (*open)(vg_device *d); /* fills d->priv and d->name */
+  void (*close)(vg_device *d);
+  vg_status (*describe)(vg_device *d, char *text, size_t n); /* "cpu x2, avx512" */
+  vg_status (*synchronise)(vg_device *d);
+  vg_status (*set_threads)(vg_device *d, int threads); /* 0: all cores */
+} vg_device_vt;
+
+typedef struct vg_memory_vt {
+  void *(*alloc)(vg_device *d, size_t bytes); /* raw; 64-byte aligned or better; NULL: none left */
+  void (*free)(vg_device *d, void *p, size_t bytes);
+  vg_status (*write)(vg_device *d, void *dst, const void *host, size_t bytes);
+  vg_status (*read)(vg_device *d, void *host, const void *src, size_t bytes);
+  vg_status (*fill)(vg_device *d, void *dst, int byte, size_t bytes);
+} vg_memory_vt;
+
+/* y <- x, same shape and device. `copy`: both strided (any strides), dtypes may differ (PyTorch's
+   conversion rules). `convert`: same dtype, at least one of the two in a backend layout. */
+typedef struct vg_layout_vt {
+  vg_status (*copy)(vg_device *, vg_tensor *y, const vg_tensor *x);
+  vg_status (*convert)(vg_device *, vg_tensor *y, const vg_tensor *x);
+} vg_layout_vt;
+
+/* Operands of one call either all share y's layout (then the kernel walks vg_physical_n elements),
+   or are all strided; in the second case inputs may have any strides, broadcasting included (stride
+   0), and y is contiguous unless it is also an input (in place). */
+typedef struct vg_elementwise_vt {
+  vg_status (*fill)(vg_device *, vg_tensor *y, double value);
+  vg_status (*unary)(vg_device *, vg_unary, vg_scalars, vg_tensor *y, const vg_tensor *x);
+  vg_status (*unary_bwd)(vg_device *, vg_unary, vg_scalars, vg_tensor *gx, const vg_tensor *gy,
+                         const vg_tensor *x, const vg_tensor *y);
+  vg_status (*binary)(vg_device *, vg_binary, vg_tensor *y, const vg_tensor *a, const vg_tensor *b);
+  vg_status (*where)(vg_device *, vg_tensor *y, const vg_tensor *mask, const vg_tensor *a,
+                     const vg_tensor *b);
+} vg_elementwise_vt;
+
+/* x strided, any strides; y contiguous with the reduced dimensions kept as 1. */
+typedef struct vg_reduce_vt {
+  vg_status (*reduce)(vg_device *, vg_reduction, vg_scalars, vg_tensor *y, const vg_tensor *x,
+                      const vg_reduce_dims *); /* scalars.a: correction of VG_VAR */
+} vg_reduce_vt;
+
+/* Last dimension of every argument is the "inner" one; index tensors are i64, contiguous and
+   already range-checked unless said otherwise: an index out of range returns VG_EINVAL naming it.
+ */
+typedef struct vg_index_vt {
+  vg_status (*gather)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_tensor *index,
+                      int dim);
+  vg_status (*scatter_add)(vg_device *, vg_tensor *y, const vg_tensor *index, const vg_tensor *src,
+                           int dim);
+  vg_status (*select)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_tensor *index,
+                      int dim);
+  vg_status (*select_add)(vg_device *, vg_tensor *y, const vg_tensor *index, const vg_tensor *src,
+                          int dim);
+  vg_status (*topk)(vg_device *, vg_tensor *values, vg_tensor *indices, const vg_tensor *x, int dim,
+                    bool largest); /* sorted; NaN counts as the largest, first index wins ties */
+} vg_index_vt;
+
+/* c[batch] = alpha * op(a[batch]) op(b[batch]) + bias (row vector or NULL). a, b: B x M x K and B x
+   K x N as strided views (one of the last two strides is 1; batch stride may be 0); c contiguous.
+ */
+typedef struct vg_matmul_vt {
+  vg_status (*matmul)(vg_device *, vg_tensor *c, const vg_tensor *a, const vg_tensor *b,
+                      const vg_tensor *bias);
+} vg_matmul_vt;
+
+/* x: N x C x H x W, w: K x C/groups x R x S (strided, contiguous), y: N x K x P x Q, bias: K or
+ * NULL. */
+typedef struct vg_conv_vt {
+  /* The layouts (NULL: strided) in which this convolution wants x and y; gx and gy use the same. */
+  vg_status (*layouts)(vg_device *, const vg_tensor *x, const vg_tensor *w, const int64_t *yshape,
+                       const vg_conv2d *, const vg_layout **lx, const vg_layout **ly);
+  vg_status (*fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,
+                   const vg_tensor *bias, const vg_conv2d *);
+  vg_status (*bwd_data)(vg_device *, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *w,
+                        const vg_conv2d *);
+  vg_status (*bwd_weight)(vg_device *, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
+                          const vg_tensor *gy, const vg_conv2d *); /* gbias may be NULL */
+} vg_conv_vt;
+
+/* Layout of y, gx = layout of x; `ws` is opaque to everybody else and lives until the backward ran.
+ */
+typedef struct vg_pool_vt {
+  bool (*accepts)(const vg_layout *);
+  vg_status (*max_fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, vg_buf *ws,
+                       const vg_pool2d *);
+  vg_status (*max_bwd)(vg_device *, vg_tensor *gx, const vg_tensor *gy, const vg_buf *ws,
+                       const vg_pool2d *);
+  vg_status (*avg_fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_pool2d *);
+  vg_status (*avg_bwd)(vg_device *, vg_tensor *gx, const vg_tensor *gy, const vg_pool2d *);
+} vg_pool_vt;
+
+/* Vectors of C elements, f32: weight, bias (both NULL or both set), running and saved statistics.
+   Training: writes mean and invstd, updates the running ones (variance with n / (n - 1)).
+   Evaluation: mean and invstd are filled from the running ones so that the backward can use them.
+ */
+typedef struct vg_norm_vt {
+  bool (*accepts)(const vg_layout *);
+  vg_status (*bn_fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_tensor *weight,
+                      const vg_tensor *bias, vg_tensor *running_mean, vg_tensor *running_var,
+                      vg_tensor *mean, vg_tensor *invstd, const vg_norm *);
+  /* y is read for the ReLU mask only (NULL without). gx, gweight, gbias may be NULL: not wanted. */
+  vg_status (*bn_bwd)(vg_device *, vg_tensor *gx, vg_tensor *gweight, vg_tensor *gbias,
+                      const vg_tensor *gy, const vg_tensor *x, const vg_tensor *y,
+                      const vg_tensor *weight, const vg_tensor *mean, const vg_tensor *invstd,
+                      const vg_norm *);
+} vg_norm_vt;
+
+/* Contiguous tensors seen as outer x n x inner around `dim`. Cross-entropy: logits N x C (x inner),
+   target i64 N (x inner); `loss` per element; the class count and target range are checked there
+   and a bad target returns VG_EINVAL naming position and value. */
+typedef struct vg_softmax_vt {
+  vg_status (*softmax)(vg_device *, vg_tensor *y, const vg_tensor *x, int dim, bool log);
+  vg_status (*softmax_bwd)(vg_device *, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *y,
+                           int dim, bool log);
+  vg_status (*cross_entropy)(vg_device *, vg_tensor *loss, const vg_tensor *x,
+                             const vg_tensor *target, const vg_loss *);
+  vg_status (*cross_entropy_bwd)(vg_device *, vg_tensor *gx, const vg_tensor *gloss,
+                                 const vg_tensor *x, const vg_tensor *target,
+                                 const vg_loss *); /* gloss: per element */
+} vg_softmax_vt;
+
+/* Element i of a fill uses word i % 4 of block i / 4 of the stream, whatever the layout or thread.
+ */
+typedef struct vg_random_vt {
+  vg_status (*uniform)(vg_device *, vg_tensor *y, vg_stream, double lo, double hi);
+  vg_status (*normal)(vg_device *, vg_tensor *y, vg_stream, double mean, double std);
+  vg_status (*bernoulli)(vg_device *, vg_tensor *y, vg_stream,
+                         double p); /* y: u8 or f32, contiguous */
+  /* y = x * mask / (1 - p); the mask is a function of (stream, logical element), recomputed in bwd
+     by calling this again on the gradient. */
+  vg_status (*dropout)(vg_device *, vg_tensor *y, const vg_tensor *x, vg_stream, double p);
+} vg_random_vt;
+
+typedef struct vg_optim_slot {
+  vg_tensor *p;       /* parameter */
+  const vg_tensor *g; /* its gradient, same layout */
+  vg_tensor *m, *v;   /* first and second moment, or momentum buffer in m */
+} vg_optim_slot;
+
+typedef struct vg_adam_args {
+  double lr, beta1, beta2, eps, weight_decay;
+  bool decoupled;    /* AdamW */
+  int64_t step;      /* from 1 */
+  double grad_scale; /* gradients are multiplied by this first (clipping), 1: as they are */
+} vg_adam_args;
+
+typedef struct vg_sgd_args {
+  double lr, momentum, dampening, weight_decay;
+  bool nesterov, first; /* first: the momentum buffer starts as the gradient */
+  double grad_scale;
+} vg_sgd_args;
+
+typedef struct vg_optim_vt {
+  vg_status (*adam)(vg_device *, int n, const vg_optim_slot *, const vg_adam_args *);
+  vg_status (*sgd)(vg_device *, int n, const vg_optim_slot *, const vg_sgd_args *);
+  /* Sum of squares over all tensors, in double, fixed order. NaN and Inf propagate. */
+  vg_status (*sum_squares)(vg_device *, int n, vg_tensor *const *, double *out);
+  vg_status (*scale)(vg_device *, int n, vg_tensor *const *, double factor);
+  vg_status (*clamp)(vg_device *, int n, vg_tensor *const *, double bound);
+} vg_optim_vt;
+
+typedef struct vg_metric_vt {
+  /* counts[C*C] (i64, row = true class) += the pairs; pred and target: i64, N. Pairs whose target
+     is ignore_index are left out. A class outside 0..C-1 returns VG_EINVAL naming position and
+     value. */
+  vg_status (*confusion)(vg_device *, vg_tensor *counts, const vg_tensor *pred,
+                         const vg_tensor *target, int64_t ignore_index);
+} vg_metric_vt;
+
+typedef struct vg_backend {
+  uint32_t abi; /* VG_ABI; checked before anything else is read */
+  const char *name;
+  const vg_device_vt *device;
+  const vg_memory_vt *memory;
+  const vg_layout_vt *layout;
+  const vg_elementwise_vt *elementwise;
+  const vg_reduce_vt *reduce;
+  const vg_index_vt *index;
+  const vg_matmul_vt *matmul;
+  const vg_conv_vt *conv;
+  const vg_pool_vt *pool;
+  const vg_norm_vt *norm;
+  const vg_softmax_vt *softmax;
+  const vg_random_vt *random;
+  const vg_optim_vt *optim;
+  const vg_metric_vt *metric;
+} vg_backend;
+
+/* The one symbol a plugin exports. Returns VG_OK and the table, or a failure with vg_error(). */
+typedef vg_status (*vg_backend_init_fn)(uint32_t host_abi, const vg_backend **out);
+#define VG_BACKEND_INIT_SYMBOL "vg_backend_init"
+
+#endif

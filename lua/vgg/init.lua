@@ -1,0 +1,26 @@
+-- The module: `local vgg = require "vgg"`. Parts are loaded when first used (vgg.nn, vgg.optim, ...).
+local core = require "vgg.core"
+
+local parts = {
+  nn = true, optim = true, data = true, train = true, metric = true, models = true, util = true,
+  cli = true, checkpoint = true, callbacks = true, pretty = true, functional = true,
+}
+
+local vgg = {
+  core = core,
+  version = core.version,
+  tensor = core.tensor,
+  empty = core.empty,
+  no_grad = core.no_grad,
+  scope = core.scope,
+  manual_seed = core.manual_seed,
+}
+
+return setmetatable(vgg, {
+  __index = function(self, name)
+    local value = core[name]
+    if value == nil and parts[name] then value = require("vgg." .. name) end
+    if value ~= nil then rawset(self, name, value) end
+    return value
+  end,
+})
