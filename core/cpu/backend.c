@@ -37,7 +37,7 @@ static vg_status set_threads(vg_device *d, int threads) {
 static vg_status open_device(vg_device *d) {
   const char *env = getenv("VGG_THREADS");
   if (d->index != 0) return vg_fail(VG_EDEVICE, "device: cpu has no number %d", d->index);
-  d->priv = vg_calloc(1, sizeof(vg_cpu));
+  d->priv = vg_calloc(1, sizeof(vg_cpu_priv));
   if (!d->priv) return VG_ENOMEM;
   snprintf(d->name, sizeof d->name, "cpu");
   /* The team starts with the first kernel, not here: `vgglua -e ''` must not wake threads. */

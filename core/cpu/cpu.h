@@ -4,12 +4,12 @@
 
 #include "vgglua/backend.h"
 
-typedef struct vg_cpu {
+typedef struct vg_cpu_priv {
   int threads; /* size of the OpenMP team every kernel uses */
   void *dnn;   /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
-} vg_cpu;
+} vg_cpu_priv;
 
-static inline vg_cpu *vg_cpu_state(const vg_device *d) { return d->priv; }
+static inline vg_cpu_priv *vg_cpu_state(const vg_device *d) { return d->priv; }
 static inline int vg_cpu_threads(const vg_device *d) { return vg_cpu_state(d)->threads; }
 
 /* Work below this many elements is not worth waking the team. */
@@ -29,7 +29,7 @@ extern const vg_optim_vt vg_cpu_optim;
 extern const vg_metric_vt vg_cpu_metric;
 extern const vg_memory_vt vg_cpu_memory;
 
-/* Frees vg_cpu.dnn; set by cpu/dnn.c when it makes one. */
+/* Frees vg_cpu_priv.dnn; set by cpu/dnn.c when it makes one. */
 extern void (*vg_cpu_dnn_close)(void *dnn);
 
 #endif
