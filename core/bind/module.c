@@ -31,7 +31,8 @@ static void open_errors(lua_State *L) {
 #define OPENERS(X) \
   X(handle)        \
   X(tensor)        \
-  X(device)
+  X(device)        \
+  X(signals)
 
 #define DECLARE(name) void vglua_open_##name(lua_State *L);
 #define CALL(name) vglua_open_##name(L);

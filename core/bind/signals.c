@@ -1,0 +1,183 @@
+#include "bind/signals.h"
+
+#include <lauxlib.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bind/bind.h"
+#include "device/interrupt.h"
+
+enum { INT, TERM, USR1, COUNT };
+static const int numbers[COUNT] = {SIGINT, SIGTERM, SIGUSR1};
+static const int64_t TWO_SECONDS = 2000000000;
+
+/* One set for the process, as signals are; written by the thread that owns the state. */
+static struct {
+  lua_State *_Atomic state; /* whose code SIGINT stops; NULL: not watching */
+  const void *owner;        /* the registry of the state that asked last */
+  pthread_t thread;         /* the one that runs it */
+  atomic_bool deferred;
+  atomic_int pending; /* SIGINT or SIGTERM seen while deferred, 0 none */
+  atomic_bool checkpoint;
+  _Atomic int64_t last_press; /* ns */
+  bool installed[COUNT];
+  struct sigaction before[COUNT];
+} sig;
+
+static int64_t now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- interrupting Lua ---- */
+
+static void stop_hook(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  vglua_signals_reset(L);
+  vg_fail(VG_EINTR, "interrupted");
+  vglua_raise(L, VG_EINTR);
+}
+
+void vglua_signals_interrupt(lua_State *L) {
+  vg_interrupt_request();
+  lua_sethook(L, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+void vglua_signals_reset(lua_State *L) {
+  vg_interrupt_clear();
+  atomic_store(&sig.last_press, 0);
+  if (lua_gethook(L) == stop_hook) lua_sethook(L, NULL, 0, 0);
+}
+
+/* ---- handlers ---- */
+
+static void on_interrupt(void) {
+  int64_t t = now(), last = atomic_exchange(&sig.last_press, t);
+  lua_State *L = atomic_load(&sig.state);
+  if (last && t - last < TWO_SECONDS) _exit(130);
+  if (atomic_load(&sig.deferred))
+    atomic_store(&sig.pending, SIGINT);
+  else if (L)
+    vglua_signals_interrupt(L);
+}
+
+static void on_signal(int number) {
+  if (!pthread_equal(pthread_self(), sig.thread)) { /* a worker got it: Lua's thread must have it */
+    pthread_kill(sig.thread, number);
+    return;
+  }
+  if (number == SIGINT) on_interrupt();
+  if (number == SIGTERM && atomic_exchange(&sig.pending, SIGTERM) == SIGTERM) _exit(143);
+  if (number == SIGUSR1) atomic_store(&sig.checkpoint, true);
+}
+
+/* No SA_RESTART: a blocked read shall come back. */
+static void install(int which) {
+  struct sigaction a;
+  if (sig.installed[which]) return;
+  memset(&a, 0, sizeof a);
+  a.sa_handler = on_signal;
+  sigemptyset(&a.sa_mask);
+  sig.installed[which] = sigaction(numbers[which], &a, &sig.before[which]) == 0;
+}
+
+static void restore(int which) {
+  if (!sig.installed[which]) return;
+  sigaction(numbers[which], &sig.before[which], NULL);
+  sig.installed[which] = false;
+}
+
+static bool is_ignored(int number) {
+  struct sigaction a;
+  return sigaction(number, NULL, &a) == 0 && a.sa_handler == SIG_IGN;
+}
+
+static void own(lua_State *L) {
+  sig.owner = lua_topointer(L, LUA_REGISTRYINDEX);
+  sig.thread = pthread_self();
+}
+
+void vglua_signals_watch(lua_State *L) {
+  own(L);
+  atomic_store(&sig.state, L);
+  if (!is_ignored(SIGINT)) install(INT);
+}
+
+void vglua_signals_unwatch(void) {
+  atomic_store(&sig.state, NULL);
+  atomic_store(&sig.deferred, false);
+  for (int i = 0; i < COUNT; i++) restore(i);
+}
+
+/* ---- Lua ---- */
+
+/* signals.defer(true): SIGINT and SIGTERM only show in pending(), SIGUSR1 asks for a checkpoint.
+   A second SIGINT within two seconds or a second SIGTERM ends the process. defer(false): as before.
+ */
+static int l_defer(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TBOOLEAN);
+  if (lua_toboolean(L, 1)) {
+    own(L);
+    atomic_store(&sig.pending, 0);
+    atomic_store(&sig.checkpoint, false);
+    atomic_store(&sig.deferred, true);
+    for (int i = 0; i < COUNT; i++) install(i);
+  } else {
+    atomic_store(&sig.deferred, false);
+    atomic_store(&sig.last_press, 0);
+    for (int i = atomic_load(&sig.state) ? TERM : INT; i < COUNT; i++) restore(i);
+  }
+  return 0;
+}
+
+/* signals.pending() -> nil, "INT" or "TERM" (until the next defer), "USR1" (told once) */
+static int l_pending(lua_State *L) {
+  int p = atomic_load(&sig.pending);
+  if (p)
+    lua_pushstring(L, p == SIGINT ? "INT" : "TERM");
+  else if (atomic_exchange(&sig.checkpoint, false))
+    lua_pushliteral(L, "USR1");
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+static int l_watch(lua_State *L) {
+  if (!lua_pushthread(L)) return luaL_error(L, "signals.watch: not from a coroutine");
+  vglua_signals_watch(L);
+  return 0;
+}
+
+static int l_reset(lua_State *L) {
+  vglua_signals_reset(L);
+  return 0;
+}
+
+static const luaL_Reg functions[] = {{"defer", l_defer},
+                                     {"pending", l_pending},
+                                     {"watch", l_watch},
+                                     {"reset", l_reset},
+                                     {NULL, NULL}};
+
+static int state_closes(lua_State *L) {
+  if (sig.owner == lua_topointer(L, LUA_REGISTRYINDEX)) vglua_signals_unwatch();
+  return 0;
+}
+
+void vglua_open_signals(lua_State *L);
+void vglua_open_signals(lua_State *L) {
+  vglua_add_module(L, "signals", functions);
+  lua_getfield(L, -1, "signals");
+  *(char *)lua_newuserdata(L, 1) = 0; /* its finaliser takes the handlers down with the state */
+  lua_newtable(L);
+  lua_pushcfunction(L, state_closes);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawseti(L, -2, 1);
+  lua_pop(L, 1);
+}

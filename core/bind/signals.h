@@ -1,0 +1,23 @@
+/* SIGINT, SIGTERM and SIGUSR1. Nothing is installed until a host or a trainer asks for it.
+
+   watch: SIGINT stops the running code (core calls return VG_EINTR, Lua code that is not compiled
+   meets a hook); a second one within two seconds, with the code still running, ends the process.
+   defer: SIGINT and SIGTERM only note themselves, so that the trainer can finish its step. */
+#ifndef VG_BIND_SIGNALS_H
+#define VG_BIND_SIGNALS_H
+
+#include <lua.h>
+
+#include "base/status.h"
+
+/* Sends SIGINT to this state from now on (the calling thread runs it); left alone where the parent
+   had SIGINT ignored. */
+VG_API void vglua_signals_watch(lua_State *L);
+/* Puts every handler back to what it was; also when the state closes. */
+VG_API void vglua_signals_unwatch(void);
+/* Forgets an interruption that was asked for or has been delivered. */
+VG_API void vglua_signals_reset(lua_State *L);
+/* Asks for an interruption of the state, as SIGINT does; any thread, async-signal-safe. */
+VG_API void vglua_signals_interrupt(lua_State *L);
+
+#endif
