@@ -112,7 +112,9 @@ void vg_augment_apply(vg_image *m, const vg_aug_op *op, const vg_aug_draw *d) {
   const int *b = d->box[0];
   if (!d->on) return;
   switch (op->kind) {
-    case VG_AUG_PAD: vg_image_pad(m, op->size[0], op->size[1], op->border, (uint8_t)op->fill); break;
+    case VG_AUG_PAD:
+      vg_image_pad(m, op->size[0], op->size[1], op->border, (uint8_t)op->fill);
+      break;
     case VG_AUG_CROP: vg_image_crop(m, b[0], b[1], b[2], b[3]); break;
     case VG_AUG_HFLIP: vg_image_hflip(m); break;
     case VG_AUG_VFLIP: vg_image_vflip(m); break;
@@ -130,7 +132,8 @@ void vg_augment_apply(vg_image *m, const vg_aug_op *op, const vg_aug_draw *d) {
   }
 }
 
-void vg_augment(vg_image *m, const vg_pipeline *p, vg_aug_key key, const uint8_t *src, int h, int w) {
+void vg_augment(vg_image *m, const vg_pipeline *p, vg_aug_key key, const uint8_t *src, int h,
+                int w) {
   m->h = h;
   m->w = w;
   memcpy(m->px, src, (size_t)(3 * h * w));

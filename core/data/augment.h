@@ -1,6 +1,7 @@
-/* Augmentation pipelines. An operation is drawn (its random parameters, a pure function of seed, epoch,
-   sample and place in the pipeline) and then applied; the two are separate so that each can be tested
-   against its model. Everything happens on 8-bit pixels, then one table per channel makes floats. */
+/* Augmentation pipelines. An operation is drawn (its random parameters, a pure function of seed,
+   epoch, sample and place in the pipeline) and then applied; the two are separate so that each can
+   be tested against its model. Everything happens on 8-bit pixels, then one table per channel makes
+   floats. */
 #ifndef VG_DATA_AUGMENT_H
 #define VG_DATA_AUGMENT_H
 
@@ -35,10 +36,10 @@ typedef struct vg_aug_op {
 /* What one operation does to one image. */
 typedef struct vg_aug_draw {
   bool on;
-  int order[4];                  /* jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue */
-  double factor[4];              /* jitter; [0] is the angle of a rotation */
-  int boxes;                     /* 1 for crops, the number of holes for coarse dropout */
-  int box[VG_AUG_MAX_HOLES][4];  /* top, left, height, width */
+  int order[4];                 /* jitter: 0 brightness, 1 contrast, 2 saturation, 3 hue */
+  double factor[4];             /* jitter; [0] is the angle of a rotation */
+  int boxes;                    /* 1 for crops, the number of holes for coarse dropout */
+  int box[VG_AUG_MAX_HOLES][4]; /* top, left, height, width */
 } vg_aug_draw;
 
 typedef struct vg_pipeline {
@@ -59,8 +60,8 @@ typedef struct vg_aug_key {
 void vg_pipeline_albumentations_table(vg_pipeline *p, const double mean[3], const double std[3]);
 void vg_pipeline_torchvision_table(vg_pipeline *p, const double mean[3], const double std[3]);
 
-/* The size an h x w image has after the pipeline; VG_EINVAL with the reason if an option is out of range or
-   an operation does not fit. Call it once per pipeline: the functions below rely on it. */
+/* The size an h x w image has after the pipeline; VG_EINVAL with the reason if an option is out of
+   range or an operation does not fit. Call it once per pipeline: the functions below rely on it. */
 vg_status vg_pipeline_check(int out[2], const vg_pipeline *p, int h, int w);
 
 /* Draws operation `place` (0-based) of a pipeline for an h x w image. */
@@ -68,7 +69,8 @@ vg_aug_draw vg_augment_draw(const vg_aug_op *op, vg_aug_key key, int place, int 
 void vg_augment_apply(vg_image *m, const vg_aug_op *op, const vg_aug_draw *d);
 
 /* Runs all operations, on 8-bit planes of h x w read from `src`; the result lies in m->px. */
-void vg_augment(vg_image *m, const vg_pipeline *p, vg_aug_key key, const uint8_t *src, int h, int w);
+void vg_augment(vg_image *m, const vg_pipeline *p, vg_aug_key key, const uint8_t *src, int h,
+                int w);
 
 /* Planes to floats through the tables. */
 void vg_pipeline_floats(float *dst, const vg_pipeline *p, const vg_image *m);

@@ -1,4 +1,5 @@
-/* Batches are made when they are asked for, by the team that computes the step: no loader threads. */
+/* Batches are made when they are asked for, by the team that computes the step: no loader threads.
+ */
 #include "data/batch.h"
 
 #include <string.h>

@@ -5,8 +5,8 @@
 #include "data/augment.h"
 #include "data/records.h"
 
-/* Which records a batch holds: for k in 0..count-1 record index[order[first + k]]; a NULL list is the
-   identity. */
+/* Which records a batch holds: for k in 0..count-1 record index[order[first + k]]; a NULL list is
+   the identity. */
 typedef struct vg_batch_plan {
   const vg_records *records;
   const int32_t *index; /* a split of the records */
@@ -20,8 +20,8 @@ typedef struct vg_batch_plan {
 /* Record number of image k of a batch. */
 int64_t vg_batch_record(const vg_batch_plan *b, int64_t k);
 
-/* x: count x 3 x out_h x out_w, y: count (may be NULL). Spread over the process's OpenMP team; the result
-   is the same for any number of threads. */
+/* x: count x 3 x out_h x out_w, y: count (may be NULL). Spread over the process's OpenMP team; the
+   result is the same for any number of threads. */
 void vg_batch_fill(float *x, int64_t *y, const vg_batch_plan *b);
 
 /* The same before normalisation: count x 3 x out_h x out_w bytes. */

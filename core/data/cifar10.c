@@ -1,5 +1,5 @@
-/* Reading CIFAR-10. Whatever its form, batch k lands at record k * 10,000 of one block of memory; gaps left
-   by shorter files are closed at the end. */
+/* Reading CIFAR-10. Whatever its form, batch k lands at record k * 10,000 of one block of memory;
+   gaps left by shorter files are closed at the end. */
 #include "data/cifar10.h"
 
 #include <errno.h>
@@ -65,37 +65,41 @@ static vg_status wrong_size(const reader *r, const char *name, int64_t size) {
   int64_t whole = size / VG_CIFAR_RECORD;
   bool tar = r->place->form == VG_CIFAR_BIN_TAR;
   if (r->partial)
-    return vg_fail(VG_EDATA,
-                   "data: %s is %s bytes, want whole records of %s bytes, at most %s of them (download "
-                   "cut off?)",
-                   name, vg_grouped(size), vg_grouped(VG_CIFAR_RECORD), vg_grouped(VG_CIFAR_BATCH));
+    return vg_fail(
+        VG_EDATA,
+        "data: %s is %s bytes, want whole records of %s bytes, at most %s of them (download "
+        "cut off?)",
+        name, vg_grouped(size), vg_grouped(VG_CIFAR_RECORD), vg_grouped(VG_CIFAR_BATCH));
   if (size > 0 && size < FULL && size % VG_CIFAR_RECORD == 0)
-    return vg_fail(VG_EDATA,
-                   "data: %s is %s bytes, expected %s (download cut off?). Delete it, or: vgglua fetch "
-                   "cifar10 --repair\nIt holds %s whole records: --partial-data uses it as it is",
-                   name, vg_grouped(size), vg_grouped(FULL), vg_grouped(whole));
-  return vg_fail(VG_EDATA, "data: %s%s%s is %s bytes, expected %s (%s). Delete it, or: vgglua fetch "
-                 "cifar10 --repair", name, tar ? " in " : "", tar ? base_name(r->place->path) : "",
-                 vg_grouped(size), vg_grouped(FULL),
-                 size < FULL ? "download cut off?" : "not a CIFAR-10 file?");
+    return vg_fail(
+        VG_EDATA,
+        "data: %s is %s bytes, expected %s (download cut off?). Delete it, or: vgglua fetch "
+        "cifar10 --repair\nIt holds %s whole records: --partial-data uses it as it is",
+        name, vg_grouped(size), vg_grouped(FULL), vg_grouped(whole));
+  return vg_fail(VG_EDATA,
+                 "data: %s%s%s is %s bytes, expected %s (%s). Delete it, or: vgglua fetch "
+                 "cifar10 --repair",
+                 name, tar ? " in " : "", tar ? base_name(r->place->path) : "", vg_grouped(size),
+                 vg_grouped(FULL), size < FULL ? "download cut off?" : "not a CIFAR-10 file?");
 }
 
 static vg_status check_count(const reader *r, const char *name, int64_t size) {
-  bool fits = size == FULL || (r->partial && size > 0 && size < FULL && size % VG_CIFAR_RECORD == 0);
+  bool fits =
+      size == FULL || (r->partial && size > 0 && size < FULL && size % VG_CIFAR_RECORD == 0);
   return fits ? VG_OK : wrong_size(r, name, size);
 }
 
 static vg_status check_label(const char *name, int64_t record, int64_t label) {
   if (label >= 0 && label <= 9) return VG_OK;
-  return vg_fail(VG_EDATA,
-                 "data: %s record %lld has label %lld; CIFAR-10 labels are 0..9. Is this CIFAR-100?",
-                 name, (long long)record, (long long)label);
+  return vg_fail(
+      VG_EDATA, "data: %s record %lld has label %lld; CIFAR-10 labels are 0..9. Is this CIFAR-100?",
+      name, (long long)record, (long long)label);
 }
 
 static vg_status check_labels(reader *r, int file) {
   for (int64_t i = 0; i < r->count[file]; i++) {
-    vg_status st = check_label(name_of(r, file), i + 1,
-                               *vg_record(r->to, (int64_t)file * VG_CIFAR_BATCH + i));
+    vg_status st =
+        check_label(name_of(r, file), i + 1, *vg_record(r->to, (int64_t)file * VG_CIFAR_BATCH + i));
     if (st != VG_OK) return st;
   }
   r->seen[file] = true;
@@ -111,8 +115,8 @@ static vg_status take_binary(reader *r, int file, const void *data, size_t size)
 }
 
 /* The array and label list of a pickled batch, checked against each other. */
-static vg_status batch_parts(const reader *r, const char *name, const vg_pk *root, const vg_pk **data,
-                             const vg_pk **labels) {
+static vg_status batch_parts(const reader *r, const char *name, const vg_pk *root,
+                             const vg_pk **data, const vg_pk **labels) {
   const vg_pk *d = vg_pk_get(root, "data"), *l = vg_pk_get(root, "labels");
   if (!d || !l || l->kind != VG_PK_LIST)
     return vg_fail(VG_EDATA, "data: %s has no 'data' and 'labels': is this CIFAR-100?", name);
@@ -234,7 +238,8 @@ static vg_status take_file(reader *r, const char *name) {
     st = vg_fail(VG_EIO, "data: cannot read %s: %s", path, strerror(errno));
     goto done;
   }
-  if (!r->python && file_number(r, name) >= 0) VG_TRY(check_count(r, name, size)); /* before 4 GB are read */
+  if (!r->python && file_number(r, name) >= 0)
+    VG_TRY(check_count(r, name, size)); /* before 4 GB are read */
   if (size > 4 * FULL) {
     st = vg_fail(VG_EDATA, "data: %s is %s bytes: not a CIFAR-10 file", path, vg_grouped(size));
     goto done;
@@ -280,7 +285,8 @@ static vg_status pack(reader *r) {
     n += r->count[i];
   }
   if (!n)
-    return vg_fail(VG_EDATA, "data: no %s files in %s", r->train ? "training" : "test", r->place->path);
+    return vg_fail(VG_EDATA, "data: no %s files in %s", r->train ? "training" : "test",
+                   r->place->path);
   r->to->n = n;
   return VG_OK;
 }

@@ -1,5 +1,6 @@
-/* Colour operations as albumentations 2.0.8 does them on 8-bit images (albucore tables, OpenCV colour
-   conversions with their fused multiply-adds). Equal for every input tried, see tests/parity. */
+/* Colour operations as albumentations 2.0.8 does them on 8-bit images (albucore tables, OpenCV
+   colour conversions with their fused multiply-adds). Equal for every input tried, see
+   tests/parity. */
 #include <math.h>
 
 #include "data/image.h"
@@ -44,7 +45,8 @@ void vg_image_saturation(vg_image *m, double factor) {
   uint8_t *r = m->px, *g = r + n, *b = g + n;
   for (int i = 0; i < n; i++) {
     int y = grey(r[i], g[i], b[i]);
-    /* OpenCV fuses: one rounding of alpha * x + (rounded) beta * y. Doubles hold that sum exactly. */
+    /* OpenCV fuses: one rounding of alpha * x + (rounded) beta * y. Doubles hold that sum exactly.
+     */
     double part = (double)((float)y * beta);
     r[i] = clip_round((float)((double)r[i] * (double)alpha + part));
     g[i] = clip_round((float)((double)g[i] * (double)alpha + part));
@@ -52,7 +54,8 @@ void vg_image_saturation(vg_image *m, double factor) {
   }
 }
 
-/* OpenCV's reciprocal tables with 12 fraction bits, saturation in 255ths and hue in 2-degree steps. */
+/* OpenCV's reciprocal tables with 12 fraction bits, saturation in 255ths and hue in 2-degree steps.
+ */
 static int per_value(int v) { return v ? (int)nearbyint((255 << 12) / (double)v) : 0; }
 static int per_spread(int d) { return d ? (int)nearbyint((180 << 12) / (6.0 * d)) : 0; }
 
@@ -78,8 +81,8 @@ static uint8_t level(float v, float s, float f) {
   return (uint8_t)(v * (float)(1.0 - (double)s * (double)f) * 255.0f);
 }
 
-static void turn_pixel(uint8_t *r, uint8_t *g, uint8_t *b, const int *by_value, const int *by_spread,
-                       const hue_step *steps) {
+static void turn_pixel(uint8_t *r, uint8_t *g, uint8_t *b, const int *by_value,
+                       const int *by_spread, const hue_step *steps) {
   int max = *r > *g ? *r : *g, min = *r < *g ? *r : *g;
   if (*b > max) max = *b;
   if (*b < min) min = *b;

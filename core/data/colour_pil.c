@@ -1,4 +1,5 @@
-/* Colour operations as torchvision does them on Pillow images (ImageEnhance's blend, HSV of 256 hues). */
+/* Colour operations as torchvision does them on Pillow images (ImageEnhance's blend, HSV of 256
+ * hues). */
 #include <math.h>
 
 #include "data/image.h"
@@ -45,7 +46,8 @@ static void to_hsv(int r, int g, int b, int hsv[3]) {
   hsv[2] = max;
   if (max == min) return;
   float spread = (float)(max - min), s = spread / (float)max, h;
-  float rc = (float)(max - r) / spread, gc = (float)(max - g) / spread, bc = (float)(max - b) / spread;
+  float rc = (float)(max - r) / spread, gc = (float)(max - g) / spread,
+        bc = (float)(max - b) / spread;
   if (r == max)
     h = bc - gc;
   else if (g == max)

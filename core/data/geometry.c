@@ -61,7 +61,8 @@ void vg_image_hflip(vg_image *m) {
 void vg_image_vflip(vg_image *m) {
   for (int c = 0; c < 3; c++)
     for (int y = 0; y < m->h; y++)
-      memcpy(m->spare + (c * m->h + y) * m->w, m->px + (c * m->h + m->h - 1 - y) * m->w, (size_t)m->w);
+      memcpy(m->spare + (c * m->h + y) * m->w, m->px + (c * m->h + m->h - 1 - y) * m->w,
+             (size_t)m->w);
   swap(m, m->h, m->w);
 }
 
@@ -98,7 +99,8 @@ void vg_image_rotate(vg_image *m, double degrees) {
 
 #define BITS 22 /* Pillow: 32 - 8 - 2 */
 
-/* Taps of the triangle filter for one output position: where they start and their fixed-point weights. */
+/* Taps of the triangle filter for one output position: where they start and their fixed-point
+ * weights. */
 typedef struct taps {
   int from, count, weight[2 * VG_IMAGE_MAX + 2];
 } taps;
@@ -128,10 +130,13 @@ static void pass(const uint8_t *src, uint8_t *dst, int n_in, int n_out, int line
       for (int l = 0; l < lines; l++) {
         const uint8_t *p = src + c * n_in * lines + (along_x ? l * n_in : l);
         int acc = 1 << (BITS - 1);
-        for (int i = 0; i < t.count; i++) acc += p[(t.from + i) * (along_x ? 1 : lines)] * t.weight[i];
+        for (int i = 0; i < t.count; i++)
+          acc += p[(t.from + i) * (along_x ? 1 : lines)] * t.weight[i];
         acc >>= BITS;
         dst[c * n_out * lines + (along_x ? l * n_out + o : o * lines + l)] =
-            (uint8_t)(acc < 0 ? 0 : acc > 255 ? 255 : acc);
+            (uint8_t)(acc < 0     ? 0
+                      : acc > 255 ? 255
+                                  : acc);
       }
   }
 }

@@ -1,6 +1,6 @@
-/* A small 8-bit RGB image in three planes, as CIFAR stores it, and the operations on it. Each takes its
-   parameters as arguments and draws nothing: augment.c does. The image's two buffers swap roles when an
-   operation cannot work in place. */
+/* A small 8-bit RGB image in three planes, as CIFAR stores it, and the operations on it. Each takes
+   its parameters as arguments and draws nothing: augment.c does. The image's two buffers swap roles
+   when an operation cannot work in place. */
 #ifndef VG_DATA_IMAGE_H
 #define VG_DATA_IMAGE_H
 

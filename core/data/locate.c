@@ -89,7 +89,8 @@ static int edits(const char *a, const char *b) {
   return d[n][m];
 }
 
-/* Among the sub-directories of `dir`, one that holds CIFAR-10 or, failing that, is spelt like `name`. */
+/* Among the sub-directories of `dir`, one that holds CIFAR-10 or, failing that, is spelt like
+ * `name`. */
 static void nearest_in(const char *dir, const char *name, vg_text *found) {
   int best = 3; /* at most two edits */
   DIR *d = opendir(dir);
@@ -129,11 +130,13 @@ static void suggest(const char *root, vg_text *found) {
 
 vg_status vg_cifar10_find(vg_cifar_place *out, const char *root) {
   vg_text near = {0};
-  if (strlen(root) > 3900) return vg_fail(VG_EDATA, "data: path of %zu bytes is too long", strlen(root));
+  if (strlen(root) > 3900)
+    return vg_fail(VG_EDATA, "data: path of %zu bytes is too long", strlen(root));
   if (look(out, root)) return VG_OK;
   suggest(root, &near);
   vg_fail(VG_EDATA,
-          "data: no CIFAR-10 in '%s' (looked for cifar-10-batches-bin/ and cifar-10-batches-py/).%s%s%s "
+          "data: no CIFAR-10 in '%s' (looked for cifar-10-batches-bin/ and "
+          "cifar-10-batches-py/).%s%s%s "
           "Or run: vgglua fetch cifar10 --data-root %s",
           root, near.len ? " Did you mean '" : "", vg_text_str(&near), near.len ? "'?" : "", root);
   vg_text_free(&near);

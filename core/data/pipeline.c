@@ -21,10 +21,11 @@ void vg_pipeline_floats(float *dst, const vg_pipeline *p, const vg_image *m) {
 }
 
 static const char *const names[VG_AUG_KINDS] = {
-    "PadIfNeeded",  "RandomCrop", "HorizontalFlip",    "VerticalFlip",  "ColorJitter",
+    "PadIfNeeded", "RandomCrop", "HorizontalFlip",    "VerticalFlip",  "ColorJitter",
     "ColorJitter", "Rotate",     "RandomResizedCrop", "CoarseDropout", "Resize"};
 
-static vg_status check_range(const vg_aug_op *op, int i, double low, double high, const char *what) {
+static vg_status check_range(const vg_aug_op *op, int i, double low, double high,
+                             const char *what) {
   const double *r = op->range[i];
   if (r[0] >= low && r[1] <= high && r[0] <= r[1]) return VG_OK;
   return vg_fail(VG_EINVAL, "%s: want %s within %g..%g, smaller end first, got %g..%g",
@@ -91,7 +92,8 @@ static vg_status check_op(const vg_aug_op *op, int s[2]) {
   }
   VG_TRY(check_size(op, s[0], s[1]));
   if ((s[0] != h || s[1] != w) && op->p < 1)
-    return vg_fail(VG_EINVAL, "%s: changes the size, so p must be 1, got %g", names[op->kind], op->p);
+    return vg_fail(VG_EINVAL, "%s: changes the size, so p must be 1, got %g", names[op->kind],
+                   op->p);
 done:
   return st;
 }
@@ -100,7 +102,8 @@ vg_status vg_pipeline_check(int out[2], const vg_pipeline *p, int h, int w) {
   int s[2] = {h, w};
   vg_status st = VG_OK;
   if (p->ops < 0 || p->ops > VG_AUG_MAX_OPS)
-    return vg_fail(VG_EINVAL, "augment: want at most %d operations, got %d", VG_AUG_MAX_OPS, p->ops);
+    return vg_fail(VG_EINVAL, "augment: want at most %d operations, got %d", VG_AUG_MAX_OPS,
+                   p->ops);
   for (int i = 0; i < p->ops; i++) VG_TRY(check_op(&p->op[i], s));
   out[0] = s[0];
   out[1] = s[1];

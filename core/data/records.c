@@ -1,4 +1,5 @@
-/* Records in memory, and the two permutations of them: PyTorch's for the split, Philox's for an epoch. */
+/* Records in memory, and the two permutations of them: PyTorch's for the split, Philox's for an
+ * epoch. */
 #include "data/records.h"
 
 #include "base/alloc.h"
@@ -9,7 +10,8 @@ vg_status vg_records_new(vg_records **out, int64_t n, int height, int width) {
   if (!r) return VG_ENOMEM;
   *r = (vg_records){.refs = 1, .height = height, .width = width, .n = n};
   r->stride = 1 + 3 * (size_t)height * (size_t)width;
-  r->data = vg_pages_alloc((size_t)n * r->stride + 1);
+  r->bytes = (size_t)n * r->stride + 1;
+  r->data = vg_pages_alloc(r->bytes);
   if (!r->data) {
     vg_free(r);
     return VG_ENOMEM;
@@ -25,7 +27,7 @@ vg_records *vg_records_retain(vg_records *r) {
 
 void vg_records_release(vg_records *r) {
   if (!r || --r->refs) return;
-  vg_pages_free(r->data, (size_t)r->n * r->stride + 1);
+  vg_pages_free(r->data, r->bytes);
   vg_free(r);
 }
 

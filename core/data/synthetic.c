@@ -5,9 +5,9 @@
 
 #include "base/rng.h"
 
-const char *const vg_synthetic_classes[10] = {
-    "red_disc", "blue_disc", "ring",   "square", "triangle_up", "triangle_down",
-    "cross",    "h_bars",   "v_bars", "checker"};
+const char *const vg_synthetic_classes[10] = {"red_disc",    "blue_disc",     "ring",  "square",
+                                              "triangle_up", "triangle_down", "cross", "h_bars",
+                                              "v_bars",      "checker"};
 
 enum { RED_DISC, BLUE_DISC, RING, SQUARE, UP, DOWN, CROSS, HBARS, VBARS, CHECKER };
 
@@ -97,8 +97,8 @@ static void draw_scene(scene *a, draws *d, int label) {
   a->nstrokes = (int)draw(d, 2, CLUTTER + 0.999f);
   for (int i = 0; i < a->nstrokes; i++) {
     float t = draw(d, 0, 6.2831853f);
-    a->strokes[i] = (stroke){draw(d, 0, SIDE), draw(d, 0, SIDE), cosf(t), sinf(t), draw(d, 0, 14),
-                             draw(d, 0.5f, 1.6f), {{0}}};
+    a->strokes[i] = (stroke){draw(d, 0, SIDE), draw(d, 0, SIDE),    cosf(t), sinf(t),
+                             draw(d, 0, 14),   draw(d, 0.5f, 1.6f), {{0}}};
     a->strokes[i].colour = from_hsv(draw(d, 0, 1), draw(d, 0, 1), draw(d, 0, 1));
   }
 }
@@ -111,7 +111,8 @@ static float triangle(float u, float v, float r) {
   return maxf(v, fabsf(u) * 0.8660254f - v * 0.5f) - r * 0.5f;
 }
 
-/* Signed distance in pixels, negative inside; for the textures, of the dark-and-light pattern in a box. */
+/* Signed distance in pixels, negative inside; for the textures, of the dark-and-light pattern in a
+ * box. */
 static float distance(const scene *a, float x, float y) {
   float px = x - a->x, py = y - a->y, r = a->size;
   float u = a->c * px + a->s * py, v = a->c * py - a->s * px;
@@ -158,7 +159,8 @@ static void render(uint8_t *planes, const scene *a, draws *d) {
       float t = 0.5f + (fx - 16) * a->gx + (fy - 16) * a->gy;
       t = t < 0 ? 0 : t > 1 ? 1 : t;
       rgb c;
-      for (int i = 0; i < 3; i++) c.v[i] = a->back[0].v[i] + t * (a->back[1].v[i] - a->back[0].v[i]);
+      for (int i = 0; i < 3; i++)
+        c.v[i] = a->back[0].v[i] + t * (a->back[1].v[i] - a->back[0].v[i]);
       for (int i = 0; i < a->nstrokes; i++)
         blend(&c, a->strokes[i].colour, stroke_distance(&a->strokes[i], fx, fy));
       blend(&c, a->front, distance(a, fx, fy));
@@ -173,7 +175,8 @@ static void render(uint8_t *planes, const scene *a, draws *d) {
 /* Class of image i: the runs of ten are shuffled one by one. */
 static uint8_t label_of(uint64_t seed, uint32_t part, int64_t i) {
   uint8_t order[10];
-  draws d = {{seed, (uint64_t)(part + 2) << 32 | (uint64_t)(i / 10), VG_RNG_SYNTHETIC}, 0, {{0}}, 4};
+  draws d = {
+      {seed, (uint64_t)(part + 2) << 32 | (uint64_t)(i / 10), VG_RNG_SYNTHETIC}, 0, {{0}}, 4};
   for (int k = 0; k < 10; k++) order[k] = (uint8_t)k;
   for (int k = 9; k > 0; k--) {
     int j = (int)draw(&d, 0, (float)(k + 1));
