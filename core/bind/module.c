@@ -32,7 +32,9 @@ static void open_errors(lua_State *L) {
   X(handle)        \
   X(tensor)        \
   X(device)        \
-  X(signals)
+  X(signals)       \
+  X(data)          \
+  X(augment)
 
 #define DECLARE(name) void vglua_open_##name(lua_State *L);
 #define CALL(name) vglua_open_##name(L);

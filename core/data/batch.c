@@ -19,7 +19,7 @@ static vg_image make_image(const vg_batch_plan *b, int64_t k, workspace *ws) {
   const vg_records *r = b->records;
   vg_image m = {.px = ws->a, .spare = ws->b};
   vg_aug_key key = {b->seed, b->epoch, (uint32_t)i};
-  vg_augment(&m, b->pipeline, key, vg_record(r, i) + 1, r->height, r->width);
+  vg_augment(&m, b->pipeline, key, vg_record_at(r, i) + 1, r->height, r->width);
   return m;
 }
 
@@ -29,7 +29,7 @@ void vg_batch_fill(float *x, int64_t *y, const vg_batch_plan *b) {
     workspace ws;
     vg_image m = make_image(b, k, &ws);
     vg_pipeline_floats(x + k * 3 * m.h * m.w, b->pipeline, &m);
-    if (y) y[k] = *vg_record(b->records, vg_batch_record(b, k));
+    if (y) y[k] = *vg_record_at(b->records, vg_batch_record(b, k));
   }
 }
 

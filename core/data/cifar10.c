@@ -98,8 +98,8 @@ static vg_status check_label(const char *name, int64_t record, int64_t label) {
 
 static vg_status check_labels(reader *r, int file) {
   for (int64_t i = 0; i < r->count[file]; i++) {
-    vg_status st =
-        check_label(name_of(r, file), i + 1, *vg_record(r->to, (int64_t)file * VG_CIFAR_BATCH + i));
+    vg_status st = check_label(name_of(r, file), i + 1,
+                               *vg_record_at(r->to, (int64_t)file * VG_CIFAR_BATCH + i));
     if (st != VG_OK) return st;
   }
   r->seen[file] = true;
@@ -109,7 +109,7 @@ static vg_status check_labels(reader *r, int file) {
 static vg_status take_binary(reader *r, int file, const void *data, size_t size) {
   vg_status st = check_count(r, name_of(r, file), (int64_t)size);
   if (st != VG_OK) return st;
-  memcpy(vg_record(r->to, (int64_t)file * VG_CIFAR_BATCH), data, size);
+  memcpy(vg_record_at(r->to, (int64_t)file * VG_CIFAR_BATCH), data, size);
   r->count[file] = (int64_t)size / VG_CIFAR_RECORD;
   return check_labels(r, file);
 }
@@ -145,7 +145,7 @@ static vg_status take_pickle(reader *r, int file, const void *bytes, size_t size
   r->count[file] = data->array->shape[0];
   for (int64_t i = 0; i < r->count[file]; i++) {
     const vg_pk *label = labels->seq.v[i];
-    uint8_t *record = vg_record(r->to, (int64_t)file * VG_CIFAR_BATCH + i);
+    uint8_t *record = vg_record_at(r->to, (int64_t)file * VG_CIFAR_BATCH + i);
     VG_TRY(check_label(name, i + 1, label->kind == VG_PK_INT ? label->i : -1));
     record[0] = (uint8_t)label->i;
     memcpy(record + 1, (const uint8_t *)data->array->data + i * PIXELS, PIXELS);
@@ -280,7 +280,7 @@ static vg_status pack(reader *r) {
     if (!r->seen[i] && !(r->partial && r->train))
       return vg_fail(VG_EDATA, "data: %s is missing in %s. Run: vgglua fetch cifar10 --repair",
                      name_of(r, i), r->place->path);
-    memmove(vg_record(r->to, n), vg_record(r->to, (int64_t)i * VG_CIFAR_BATCH),
+    memmove(vg_record_at(r->to, n), vg_record_at(r->to, (int64_t)i * VG_CIFAR_BATCH),
             (size_t)r->count[i] * VG_CIFAR_RECORD);
     n += r->count[i];
   }

@@ -22,7 +22,7 @@ vg_status vg_records_new(vg_records **out, int64_t n, int height, int width);
 vg_records *vg_records_retain(vg_records *r);
 void vg_records_release(vg_records *r); /* NULL is fine */
 
-static inline uint8_t *vg_record(const vg_records *r, int64_t i) {
+static inline uint8_t *vg_record_at(const vg_records *r, int64_t i) {
   return r->data + (size_t)i * r->stride;
 }
 

@@ -193,7 +193,7 @@ vg_status vg_synthetic_new(vg_records **out, int64_t n, uint64_t seed, uint32_t 
   if (st != VG_OK) return st;
 #pragma omp parallel for schedule(static)
   for (int64_t i = 0; i < n; i++) {
-    uint8_t *record = vg_record(r, i);
+    uint8_t *record = vg_record_at(r, i);
     draws d = {{seed, (uint64_t)part << 32 | (uint64_t)i, VG_RNG_SYNTHETIC}, 0, {{0}}, 4};
     scene a;
     record[0] = label_of(seed, part, i);
