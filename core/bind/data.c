@@ -292,6 +292,37 @@ done:
   return vglua_return(L, st);
 }
 
+/* item(source, i, pipeline, seed, epoch) -> image (3, H, W), label */
+static int l_item(lua_State *L) {
+  source *s = check_source(L, 1);
+  int size[2];
+  vg_batch_plan b = {.records = s->records, .index = s->index, .count = 1};
+  b.first = check_position(L, 2, s);
+  b.pipeline = vglua_check_pipeline(L, 3, size);
+  b.seed = check_seed(L, 4);
+  b.epoch = (uint32_t)vglua_check_whole(L, 5, 0, 0xffffffffu);
+  int64_t label = 0, shape[3] = {3, size[0], size[1]};
+  vg_tensor **x = vglua_new_tensor(L);
+  vg_status st = vg_new(x, vg_cpu(vglua_context(L)), VG_F32, 3, shape);
+  if (st != VG_OK) return vglua_raise(L, st);
+  vg_batch_fill(vg_data(*x), &label, &b);
+  lua_pushinteger(L, (lua_Integer)label);
+  return 2;
+}
+
+/* pixels(source, i) -> the stored image, uint8 (3, H, W) */
+static int l_pixels(lua_State *L) {
+  source *s = check_source(L, 1);
+  int64_t i = record_of(s, check_position(L, 2, s));
+  int64_t shape[3] = {3, s->records->height, s->records->width};
+  vg_tensor **x = vglua_new_tensor(L);
+  vg_status st;
+  VG_TRY(vg_new(x, vg_cpu(vglua_context(L)), VG_U8, 3, shape));
+  memcpy(vg_data(*x), vg_record_at(s->records, i) + 1, s->records->stride - 1);
+done:
+  return vglua_return(L, st);
+}
+
 static const luaL_Reg source_methods[] = {
     {"len", l_len},       {"label", l_label},        {"record", l_record},
     {"counts", l_counts}, {"size", l_size},          {"split", l_split},
@@ -303,6 +334,8 @@ static const luaL_Reg functions[] = {{"find_cifar10", l_find_cifar10},
                                      {"order", l_order},
                                      {"batch", l_batch},
                                      {"batch_bytes", l_batch_bytes},
+                                     {"item", l_item},
+                                     {"pixels", l_pixels},
                                      {NULL, NULL}};
 
 static void make_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {

@@ -45,13 +45,12 @@ static const char *base_name(const char *path) {
 }
 
 static const char *name_of(const reader *r, int file) {
-  static _Thread_local char name[32];
-  const char *end = r->python ? "" : ".bin";
-  if (r->train)
-    snprintf(name, sizeof name, "data_batch_%d%s", file + 1, end);
-  else
-    snprintf(name, sizeof name, "test_batch%s", end);
-  return name;
+  static const char *const names[2][6] = {
+      {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+       "data_batch_5.bin", "test_batch.bin"},
+      {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5",
+       "test_batch"}};
+  return names[r->python][r->train ? file : 5];
 }
 
 /* Number of the batch file called `name`, or -1 if this reader does not want it. */

@@ -18,8 +18,8 @@ local vgg = {
 
 return setmetatable(vgg, {
   __index = function(self, name)
-    local value = core[name]
-    if value == nil and parts[name] then value = require("vgg." .. name) end
+    local value
+    if parts[name] then value = require("vgg." .. name) else value = core[name] end
     if value ~= nil then rawset(self, name, value) end
     return value
   end,
