@@ -1,0 +1,12 @@
+/* For bindings to files and networks: nil, message instead of an error. */
+#ifndef VG_BIND_REFUSE_H
+#define VG_BIND_REFUSE_H
+
+#include <lua.h>
+
+#include "base/status.h"
+
+/* n results on the stack; VG_EIO and VG_EDATA give nil, message; anything else raises. */
+int vglua_or_refuse(lua_State *L, vg_status st, int n);
+
+#endif

@@ -1,0 +1,26 @@
+/* Tensors to and from safetensors files. */
+#ifndef VG_IO_TENSORFILE_H
+#define VG_IO_TENSORFILE_H
+
+#include "io/safetensors.h"
+#include "tensor/tensor.h"
+
+typedef struct vg_named_tensor {
+  const char *name;
+  vg_tensor *t;
+} vg_named_tensor;
+
+/* Saves tensors of any device and layout; bytes of plain host tensors go out as they lie. Replaces
+   `path` atomically, see vg_safetensors_write. */
+VG_API vg_status vg_save_tensors(const char *path, const vg_named_tensor *tensors, size_t n,
+                                 const vg_st_meta *meta, size_t n_meta, const char *what);
+
+/* A new tensor on `dev` (a host device) from one of the file's, its CRC verified.
+   VG_EUNSUPPORTED: an element type we have no equal for. */
+VG_API vg_status vg_load_tensor(vg_tensor **out, vg_device *dev, const vg_safetensors *f,
+                                const vg_st_tensor *t);
+
+/* The same into an existing tensor of equal shape on any device; the type may differ. */
+VG_API vg_status vg_load_tensor_into(vg_tensor *to, const vg_safetensors *f, const vg_st_tensor *t);
+
+#endif
