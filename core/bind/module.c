@@ -34,7 +34,9 @@ static void open_errors(lua_State *L) {
   X(device)        \
   X(signals)       \
   X(data)          \
-  X(augment)
+  X(augment)       \
+  X(io)            \
+  X(fs)
 
 #define DECLARE(name) void vglua_open_##name(lua_State *L);
 #define CALL(name) vglua_open_##name(L);
