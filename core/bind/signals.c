@@ -172,12 +172,14 @@ static int state_closes(lua_State *L) {
 void vglua_open_signals(lua_State *L);
 void vglua_open_signals(lua_State *L) {
   vglua_add_module(L, "signals", functions);
-  lua_getfield(L, -1, "signals");
-  *(char *)lua_newuserdata(L, 1) = 0; /* its finaliser takes the handlers down with the state */
-  lua_newtable(L);
-  lua_pushcfunction(L, state_closes);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
-  lua_rawseti(L, -2, 1);
+  lua_getfield(L, LUA_REGISTRYINDEX, "vgg.signals");
+  if (lua_isnil(L, -1)) {
+    lua_newuserdata(L, 1); /* its finaliser takes the handlers down with the state */
+    lua_newtable(L);
+    lua_pushcfunction(L, state_closes);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_setfield(L, LUA_REGISTRYINDEX, "vgg.signals");
+  }
   lua_pop(L, 1);
 }

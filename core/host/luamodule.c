@@ -21,9 +21,10 @@ static int open_part(lua_State *L, const char *name) {
   return 1;
 }
 
-#define PARTS(X)                                                                                  \
-  X(util)                                                                                         \
-  X(cli) X(pretty) X(nn) X(optim) X(data) X(train) X(metric) X(models) X(functional) X(callbacks) \
+#define PARTS(X)                                                                           \
+  X(util)                                                                                  \
+  X(cli)                                                                                   \
+  X(pretty) X(nn) X(optim) X(data) X(train) X(metric) X(models) X(functional) X(callbacks) \
       X(checkpoint) X(errors)
 
 #define PART(name)                             \

@@ -25,7 +25,7 @@ end
 return function(option)
   if option then
     if option ~= "--help" then util.fail("usage", "vgglua doctor: takes no options") end
-    print("usage: vgglua doctor\n\nPrints versions, devices, paths and settings, and where each comes from.")
+    print("usage: vgglua doctor\n\nPrints versions, devices, paths and settings, and their origin.")
     return 0
   end
   print(versions.text())
