@@ -83,15 +83,28 @@ VG_API vg_status vg_batch_norm2d(vg_tensor **out, vg_tensor *x, vg_tensor *weigh
 
 /* ---- softmax.c, loss.c ---- */
 VG_API vg_status vg_softmax(vg_tensor **out, vg_tensor *x, int dim, bool log);
-typedef enum vg_mean_or_sum { VG_LOSS_NONE, VG_LOSS_MEAN, VG_LOSS_SUM } vg_mean_or_sum;
 /* logits N x C or N x C x ..., target i64 without the class dimension. mean divides by the count of
    targets that are not ignored (all ignored: NaN, as PyTorch). */
 VG_API vg_status vg_cross_entropy(vg_tensor **out, vg_tensor *logits, vg_tensor *target,
-                                  const vg_loss *p, vg_mean_or_sum reduction);
+                                  const vg_loss *p);
+/* The same from log-probabilities; no label smoothing. */
+VG_API vg_status vg_nll_loss(vg_tensor **out, vg_tensor *log_probs, vg_tensor *target,
+                             const vg_loss *p);
 VG_API vg_status vg_mse_loss(vg_tensor **out, vg_tensor *x, vg_tensor *target,
                              vg_mean_or_sum reduction);
 
 /* ---- dropout.c ---- */
+/* Draws from stream (seed, VG_RNG_DROPOUT, next position). Not training, or p == 0: x itself. */
 VG_API vg_status vg_dropout(vg_tensor **out, vg_tensor *x, double p, bool training);
+
+/* ---- random.c: fills in place, no history; an error (VG_ESTATE) as for vg_fill_ ---- */
+VG_API vg_status vg_uniform_(vg_tensor *x, vg_purpose purpose, double lo, double hi);
+VG_API vg_status vg_normal_(vg_tensor *x, vg_purpose purpose, double mean, double std);
+VG_API vg_status vg_bernoulli_(vg_tensor *x, vg_purpose purpose, double p);
+/* Whole numbers lo <= v < hi (hi - lo at most 2^32), element i = lo + (word i * (hi - lo) >> 32).
+ */
+VG_API vg_status vg_randint_(vg_tensor *x, vg_purpose purpose, int64_t lo, int64_t hi);
+/* i64 vector: Fisher-Yates from the end, swap r[i] with r[word i * (i + 1) >> 32]. */
+VG_API vg_status vg_randperm_(vg_tensor *x, vg_purpose purpose);
 
 #endif

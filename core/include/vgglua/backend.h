@@ -36,9 +36,13 @@ typedef struct vg_reduce_dims {
   bool reduced[VG_MAX_DIMS]; /* which dimensions of x collapse; y keeps them with size 1 */
 } vg_reduce_dims;
 
+typedef enum vg_mean_or_sum { VG_LOSS_NONE, VG_LOSS_MEAN, VG_LOSS_SUM } vg_mean_or_sum;
+
 typedef struct vg_loss {
   int64_t ignore_index; /* targets with this value count for nothing; INT64_MIN: none */
   float label_smoothing;
+  vg_mean_or_sum reduction; /* mean: over the targets that are not ignored */
+  bool log_probs;           /* x holds log-probabilities already (nll_loss) */
 } vg_loss;
 
 typedef enum vg_unary {
@@ -235,8 +239,9 @@ typedef struct vg_norm_vt {
 } vg_norm_vt;
 
 /* Contiguous tensors seen as outer x n x inner around `dim`. Cross-entropy: logits N x C (x inner),
-   target i64 N (x inner); `loss` per element; the class count and target range are checked there
-   and a bad target returns VG_EINVAL naming position and value. */
+   target i64 N (x inner); `loss` is a scalar, or like target for VG_LOSS_NONE; sums run in double
+   and in an order that does not depend on the thread count. A target outside 0..C-1 returns
+   VG_EINVAL naming position and value. */
 typedef struct vg_softmax_vt {
   vg_status (*softmax)(vg_device *, vg_tensor *y, const vg_tensor *x, int dim, bool log);
   vg_status (*softmax_bwd)(vg_device *, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *y,
@@ -245,18 +250,21 @@ typedef struct vg_softmax_vt {
                              const vg_tensor *target, const vg_loss *);
   vg_status (*cross_entropy_bwd)(vg_device *, vg_tensor *gx, const vg_tensor *gloss,
                                  const vg_tensor *x, const vg_tensor *target,
-                                 const vg_loss *); /* gloss: per element */
+                                 const vg_loss *); /* gloss: shape of loss */
 } vg_softmax_vt;
 
-/* Element i of a fill uses word i % 4 of block i / 4 of the stream, whatever the layout or thread.
- */
+/* Element i (logical, row-major) of a fill uses word w = i % 4 of block i / 4 of the stream,
+   whatever the layout or thread. u(w) = (w >> 8) / 2^24, all arithmetic in f32: uniform    min(lo +
+   (hi - lo) u, largest float below hi) normal     Box-Muller on the words (0, 1) and (2, 3) of a
+   block, r = sqrt(-2 log(((w_even >> 8) + 1) / 2^24)), t = 2 pi u(w_odd): even elements mean + std
+   r cos t, odd ones ... r sin t bernoulli  1 where (w >> 8) < round(p 2^24) dropout    kept where
+   (w >> 8) >= round(p 2^24) y of the fills is contiguous; f32 or bf16 (bernoulli also u8). */
 typedef struct vg_random_vt {
   vg_status (*uniform)(vg_device *, vg_tensor *y, vg_stream, double lo, double hi);
   vg_status (*normal)(vg_device *, vg_tensor *y, vg_stream, double mean, double std);
-  vg_status (*bernoulli)(vg_device *, vg_tensor *y, vg_stream,
-                         double p); /* y: u8 or f32, contiguous */
-  /* y = x * mask / (1 - p); the mask is a function of (stream, logical element), recomputed in bwd
-     by calling this again on the gradient. */
+  vg_status (*bernoulli)(vg_device *, vg_tensor *y, vg_stream, double p);
+  /* y = x * mask / (1 - p), in any layout, the same for both; the backward is this call again on
+     the gradient. p = 1 gives x * 0. */
   vg_status (*dropout)(vg_device *, vg_tensor *y, const vg_tensor *x, vg_stream, double p);
 } vg_random_vt;
 
@@ -288,12 +296,23 @@ typedef struct vg_optim_vt {
   vg_status (*clamp)(vg_device *, int n, vg_tensor *const *, double bound);
 } vg_optim_vt;
 
+typedef struct vg_metric_args {
+  int64_t ignore_index; /* pairs with this target are left out; INT64_MIN: none */
+  int top_k; /* a target among the k largest scores counts as predicted; ties: first wins */
+} vg_metric_args;
+
+/* target: i64, N (x inner), contiguous. x: i64 labels of the same shape, or f32 scores N x C (x
+   inner), contiguous. A class outside 0..C-1 returns VG_EINVAL naming position and value, before
+   anything was counted. Accumulators are i64, so that neither order nor batch size matters. */
 typedef struct vg_metric_vt {
-  /* counts[C*C] (i64, row = true class) += the pairs; pred and target: i64, N. Pairs whose target
-     is ignore_index are left out. A class outside 0..C-1 returns VG_EINVAL naming position and
-     value. */
-  vg_status (*confusion)(vg_device *, vg_tensor *counts, const vg_tensor *pred,
-                         const vg_tensor *target, int64_t ignore_index);
+  /* counts: C x (C + 1), row = true class; the last column counts scores with a NaN among them. */
+  vg_status (*confusion)(vg_device *, vg_tensor *counts, const vg_tensor *x,
+                         const vg_tensor *target, const vg_metric_args *);
+  /* bins: (B + 1) x 3 of count, hits and confidence in units of 2^-40; bin b holds confidences from
+     b / B, the last one those of 1. Scores with NaN are left out. Scores are taken as they are if
+     all of this call lie in 0..1, else softmax is applied (torchmetrics' rule). */
+  vg_status (*calibration)(vg_device *, vg_tensor *bins, const vg_tensor *x,
+                           const vg_tensor *target, const vg_metric_args *);
 } vg_metric_vt;
 
 typedef struct vg_backend {
