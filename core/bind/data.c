@@ -84,6 +84,22 @@ static int l_find_cifar10(lua_State *L) {
   return 1;
 }
 
+/* unpack(archive, root) -> true, or nil and the reason */
+static int l_unpack(lua_State *L) {
+  vg_cifar_place place;
+  vg_status st;
+  VG_TRY(vg_cifar10_find(&place, luaL_checkstring(L, 1)));
+  VG_TRY(vg_cifar10_unpack(&place, luaL_checkstring(L, 2)));
+done:
+  if (st == VG_OK) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, vg_error());
+  return 2;
+}
+
 /* cifar10(root, train, partial) -> source, { form, path } */
 static int l_cifar10(lua_State *L) {
   const char *root = luaL_checkstring(L, 1);
@@ -330,6 +346,7 @@ static const luaL_Reg source_methods[] = {
 static const luaL_Reg order_methods[] = {{"len", l_order_len}, {"at", l_order_at}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"find_cifar10", l_find_cifar10},
                                      {"cifar10", l_cifar10},
+                                     {"unpack", l_unpack},
                                      {"synthetic", l_synthetic},
                                      {"order", l_order},
                                      {"batch", l_batch},

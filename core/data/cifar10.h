@@ -32,6 +32,9 @@ vg_status vg_cifar10_find(vg_cifar_place *out, const char *root);
    VG_EIO: unreadable. */
 vg_status vg_cifar10_read(vg_records **out, const vg_cifar_place *place, bool train, bool partial);
 
+/* Writes an archive's files into `root`/cifar-10-batches-bin or -py, each replaced whole. */
+vg_status vg_cifar10_unpack(const vg_cifar_place *archive, const char *root);
+
 /* "30,730,000"; one of four thread-local buffers used in turn. */
 const char *vg_grouped(int64_t n);
 

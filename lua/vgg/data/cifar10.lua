@@ -6,14 +6,17 @@ local transforms = require "vgg.data.transforms"
 
 local M = {}
 
--- 0.1 of 50,000 -> 5000; 500 -> 500. Shares are cut off, as int() does in the Python programs.
-function M.val_count(n, val_split)
-  local v = tonumber(val_split)
-  if not v or v < 0 or (v >= 1 and v ~= math.floor(v)) or v >= n then
-    util.fail("usage", "--val-split: want a share below 1 or a number of images below %s, got '%s'",
-      util.count(n), tostring(val_split))
+-- Validation images among n: val_split 0.1 of 50,000 -> 5000, 500 -> 500. A train_share wins; what
+-- it leaves is for validation. Shares are cut off, as int() does in the Python programs.
+function M.val_count(n, val_split, train_share)
+  local v = tonumber(train_share or val_split)
+  local flag = train_share and "--train-share" or "--val-split"
+  if not v or v < 0 or (v >= 1 and v ~= math.floor(v)) or v > n or (v == n and not train_share) then
+    util.fail("usage", "%s: want a share below 1 or a number of images below %s, got '%s'", flag,
+      util.count(n), tostring(train_share or val_split))
   end
-  return v < 1 and math.floor(n * v) or v
+  if v < 1 then v = math.floor(n * v) end
+  return train_share and n - v or v
 end
 
 -- "validation = 5,000 of 50,000 training images, seed 42"
@@ -57,7 +60,7 @@ local function pick(o, what, classes, read)
   local source, n = part.source, part.source:len()
   local note = ("%s images"):format(util.count(n))
   if split == "train" or split == "val" then
-    local n_val = M.val_count(n, o.val_split or 0.1)
+    local n_val = M.val_count(n, o.val_split or 0.1, o.train_share)
     local train, val = source:split(n_val, seed)
     source = split == "val" and val or train
     note = ("%s images of %s (seed %d)"):format(util.count(source:len()), util.count(n), seed)
@@ -65,15 +68,14 @@ local function pick(o, what, classes, read)
     error(("%s: no split '%s'%s"):format(what, tostring(split),
       util.hint(tostring(split), { "train", "val", "test", "all_train" })), 3)
   end
-  local made = dataset.new {
-    source = source, classes = classes, name = what, split = split, seed = seed, note = note,
+  return dataset.new {
+    whole = part, source = source, classes = classes, name = what, split = split, seed = seed, note = note,
     pipeline = transforms.pipeline(o.augment or "none"),
   }
-  return made
 end
 
 local cifar_known = { root = true, split = true, val_split = true, seed = true, augment = true,
-  partial = true }
+  partial = true, train_share = true }
 
 -- cifar10 { root = $VGG_DATA or "./data", split = "train", val_split = 0.1, seed = 42,
 --           augment = "none", partial = false }
@@ -87,7 +89,7 @@ function M.cifar10(o)
 end
 
 local synthetic_known = { split = true, val_split = true, seed = true, augment = true,
-  train_images = true, test_images = true, data_seed = true }
+  train_images = true, test_images = true, data_seed = true, train_share = true }
 
 -- synthetic { split = "train", train_images = 50000, test_images = 10000, data_seed = 0, ... }
 function M.synthetic(o)

@@ -5,11 +5,12 @@ local transforms = require "vgg.data.transforms"
 
 local Dataset = {}
 
--- options: source (of core.data), classes, name, split, pipeline, seed, note
+-- options: source (of core.data), classes, name, split, pipeline, seed, note, whole (what the source
+-- is a part of; kept so that other parts share its memory)
 local function new(o)
   local self = {
     source = o.source, classes = o.classes, name = o.name, split = o.split, note = o.note,
-    pipeline = transforms.pipeline(o.pipeline or "none"), seed = o.seed or 42, epoch = 0,
+    whole = o.whole, pipeline = transforms.pipeline(o.pipeline or "none"), seed = o.seed or 42, epoch = 0,
   }
   local object = newproxy(true) -- a table has no length of its own in Lua 5.1
   local mt = getmetatable(object)
@@ -62,12 +63,13 @@ end
 -- Copies of this set: with another pipeline, or with the given positions only.
 function Dataset:with(pipeline)
   return new { source = self.source, classes = self.classes, name = self.name, split = self.split,
-    pipeline = pipeline, seed = self.seed, note = self.note }
+    pipeline = pipeline, seed = self.seed, note = self.note, whole = self.whole }
 end
 
 function Dataset:subset(positions)
   return new { source = self.source:subset(positions), classes = self.classes, name = self.name,
-    split = self.split, pipeline = self.pipeline, seed = self.seed, note = self.note }
+    split = self.split, pipeline = self.pipeline, seed = self.seed, whole = self.whole,
+    note = ("%d of: %s"):format(#positions, self.note) }
 end
 
 -- Positions of all images of a 0-based class, in order.

@@ -1,5 +1,5 @@
--- Augmentation as a list of operations: transforms.RandomCrop { 32, 32 }, ... The named pipelines are
--- lists, too. Everything runs on 8-bit pixels in C; the last step makes floats (N, 3, H, W).
+-- Augmentation as a list of operations: transforms.RandomCrop { 32, 32 }, ... The named pipelines
+-- are lists, too. Everything runs on 8-bit pixels in C; the last step makes floats (N, 3, H, W).
 local core = require "vgg.core"
 local util = require "vgg.util"
 
