@@ -69,8 +69,8 @@ local function pick(o, what, classes, read)
       util.hint(tostring(split), { "train", "val", "test", "all_train" })), 3)
   end
   return dataset.new {
-    whole = part, source = source, classes = classes, name = what, split = split, seed = seed, note = note,
-    pipeline = transforms.pipeline(o.augment or "none"),
+    whole = part, source = source, classes = classes, name = what, split = split, seed = seed,
+    note = note, pipeline = transforms.pipeline(o.augment or "none"),
   }
 end
 

@@ -5,12 +5,13 @@ local transforms = require "vgg.data.transforms"
 
 local Dataset = {}
 
--- options: source (of core.data), classes, name, split, pipeline, seed, note, whole (what the source
--- is a part of; kept so that other parts share its memory)
+-- options: source (of core.data), classes, name, split, pipeline, seed, note, whole (what the
+-- source is a part of; kept so that other parts share its memory)
 local function new(o)
   local self = {
     source = o.source, classes = o.classes, name = o.name, split = o.split, note = o.note,
-    whole = o.whole, pipeline = transforms.pipeline(o.pipeline or "none"), seed = o.seed or 42, epoch = 0,
+    whole = o.whole, seed = o.seed or 42, epoch = 0,
+    pipeline = transforms.pipeline(o.pipeline or "none"),
   }
   local object = newproxy(true) -- a table has no length of its own in Lua 5.1
   local mt = getmetatable(object)
