@@ -30,6 +30,8 @@ static void quote(vg_text *t, const char *s) {
     unsigned char c = (unsigned char)*s;
     if (c == '"' || c == '\\') {
       vg_text_printf(t, "\\%c", c);
+    } else if (c == '\n') {
+      vg_text_add(t, "\\n", 2);
     } else if (c < 32) {
       vg_text_printf(t, "\\u%04x", c);
     } else {

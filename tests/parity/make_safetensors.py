@@ -9,10 +9,13 @@ import pickle
 import struct
 import sys
 import tarfile
+from gzip import GzipFile
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import save_file
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "io")
 out.mkdir(parents=True, exist_ok=True)
@@ -73,7 +76,7 @@ def pickles():
 def tars():
     names = ["short.bin", "dir/" + "n" * 120 + ".bin", "a" * 60 + "/" + "b" * 90 + ".bin", "empty.bin"]
     for form, code in (("ustar", tarfile.USTAR_FORMAT), ("gnu", tarfile.GNU_FORMAT), ("pax", tarfile.PAX_FORMAT)):
-        with tarfile.open(out / f"{form}.tar.gz", "w:gz", format=code) as tar:
+        with GzipFile(out / f"{form}.tar.gz", "wb", mtime=0) as gz, tarfile.open(fileobj=gz, mode="w", format=code) as tar:
             tar.addfile(directory())
             for i, name in enumerate(names):
                 if form == "ustar" and i == 1:
@@ -93,5 +96,18 @@ def directory():
     return info
 
 
+def types():
+    signed, natural = [-3, 0, 100], [3, 0, 200]
+    kinds = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+             "I32": torch.int32, "I16": torch.int16, "I8": torch.int8}
+    tensors = {name: torch.tensor(signed, dtype=kind) for name, kind in kinds.items()}
+    for name, kind in {"U8": torch.uint8, "U16": torch.uint16, "U32": torch.uint32}.items():
+        tensors[name] = torch.tensor(natural, dtype=kind)
+    tensors["BOOL"] = torch.tensor([True, False])
+    tensors["halves"] = torch.tensor([2.0**-24, 65504, -float("inf"), float("nan"), -0.0], dtype=torch.float16)
+    save_file(tensors, out / "types.safetensors", metadata={"made": "by safetensors"})
+
+
 pickles()
 tars()
+types()
