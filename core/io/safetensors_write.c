@@ -1,5 +1,6 @@
 /* Writer. The header's length does not depend on the sums in it, so the tensors go out first, each
    read once, and the header with its sums last. */
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +144,16 @@ static vg_status build_header(writer *w) {
   return VG_OK;
 }
 
+/* What we write must be readable: names that are not UTF-8 are not. */
+static vg_status check_header(const writer *w) {
+  json_error_t err;
+  json_t *parsed = json_loadb(w->header.data, w->header.len, JSON_REJECT_DUPLICATES, &err);
+  if (!parsed)
+    return vg_fail(VG_EINVAL, "%s: a name or metadata is not text: %s", w->what, err.text);
+  json_decref(parsed);
+  return VG_OK;
+}
+
 static vg_status put_tensors(writer *w, vg_replace *r, uint64_t at) {
   vg_status st = VG_OK;
   for (size_t i = 0; i < w->c->n_tensors; i++) {
@@ -175,6 +186,7 @@ vg_status vg_safetensors_write(const char *path, const vg_st_contents *c, const 
   vg_status st;
   VG_TRY(prepare(&w));
   VG_TRY(build_header(&w));
+  VG_TRY(check_header(&w));
   length = w.header.len;
   VG_TRY(vg_replace_begin(&r, path, what));
   VG_TRY(put_tensors(&w, r, 8 + length));

@@ -85,6 +85,8 @@ static void misuse(void) {
   CHECK_FAILS(vg_safetensors_write(path, &c, "x"), VG_EINVAL, "no name for a tensor");
   odd = (vg_st_tensor){.name = "x", .dtype = VG_ST_F32, .ndim = 2, .shape = {-1, 2}};
   CHECK_FAILS(vg_safetensors_write(path, &c, "x"), VG_EINVAL, "impossible shape");
+  odd = (vg_st_tensor){.name = "\xff", .dtype = VG_ST_F32, .ndim = 1, .shape = {0}};
+  CHECK_FAILS(vg_safetensors_write(path, &c, "x"), VG_EINVAL, "decode byte 0xff");
   CHECK(access(path, F_OK) != 0);
   c = (vg_st_contents){.tensors = NULL};
   CHECK_OK(vg_safetensors_write(path, &c, "x"));
