@@ -33,6 +33,7 @@ static void open_errors(lua_State *L) {
   X(tensor)        \
   X(device)        \
   X(signals)       \
+  X(print)         \
   X(data)          \
   X(augment)       \
   X(io)            \

@@ -60,7 +60,7 @@ local function plain(s) return (s:lower():gsub("[-_.]", "")) end
 -- The candidate (an array, or the keys of a table) nearest to `name` within two edits, or nil.
 -- Case and the separators - _ . do not count; a name of three letters or fewer allows one edit.
 function util.suggest(name, candidates)
-  local want, best, best_d = plain(name), nil, #name <= 3 and 2 or 3
+  local want, best, best_d = plain(name), nil, math.min(#name, #name <= 3 and 2 or 3)
   local function try(c)
     if type(c) ~= "string" or c == name then return end
     local d = util.distance(want, plain(c), 2)

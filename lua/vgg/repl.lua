@@ -1,0 +1,121 @@
+-- The prompt: reads entries, hands them to the session, until the input ends. On a terminal with
+-- line editing, history and colour; from a pipe (-i) without any of these, results and errors only.
+local Session = require "vgg.repl.session"
+local commands = require "vgg.repl.commands"
+local util = require "vgg.util"
+
+local repl = {}
+
+local function banner(core)
+  local versions = require "vgg.versions"
+  return ("vgglua %s  %s  %s        ? help   who()   Ctrl-D quits"):format(core.version,
+    versions.luajit():gsub("%-beta%d+", ""):gsub("^(LuaJIT %d+%.%d+)%.0", "%1"), versions.cpu())
+end
+
+-- A reader is a function(first) -> line, or nil, "eof" | "interrupt".
+local function pipe_reader()
+  return function()
+    io.stdout:flush()
+    local line = io.read()
+    if line then return line end
+    return nil, "eof"
+  end
+end
+
+local function terminal_reader(session, host)
+  local complete = require "vgg.repl.complete"
+  local context = complete.context(session)
+  local function on_tab(line, cursor)
+    if session.pending then
+      line, cursor = session.pending .. "\n" .. line, cursor + #session.pending + 1
+      local start, words, shown = complete.complete(line, cursor, context)
+      return start - #session.pending - 1, words, shown
+    end
+    return complete.complete(line, cursor, context)
+  end
+  local function prompt(text)
+    if not session.colour then return text end
+    return "\1\27[1m\1" .. text .. "\1\27[0m\1"
+  end
+  return function(first)
+    io.stdout:flush()
+    return host.readline(prompt(first and "vgg> " or "...> "), on_tab)
+  end
+end
+
+-- Adds a line to the entry that is being typed; evaluates it when it is whole.
+local function feed(session, text)
+  if not session.pending and commands.is_command(text) then
+    local quit = commands.run(session, text)
+    return true, quit
+  end
+  local entry = session.pending and session.pending .. "\n" .. text or text
+  local ok, why = session:eval(entry)
+  session.pending = ok == nil and why == "incomplete" and entry or nil
+  return session.pending == nil
+end
+
+-- Runs until the end of the input. Returns the exit code.
+function repl.loop(session, read, remember)
+  local entry
+  while true do
+    local line, why = read(session.pending == nil)
+    if line then
+      entry = entry and entry .. "\n" .. line or line
+      local whole, quit = feed(session, line)
+      if whole then
+        if entry:match("%S") then remember(entry) end
+        entry = nil
+      end
+      if quit then break end
+    elseif why == "interrupt" then
+      session.pending, entry = nil, nil
+    else
+      break
+    end
+  end
+  if session.pending then
+    session.failed = true
+    session.err("error: the input ends in the middle of an entry\n")
+  end
+  return session.failed and 1 or 0
+end
+
+local function interactive(session, host)
+  local history = require "vgg.repl.history"
+  local path = history.path(host)
+  for _, entry in ipairs(path and history.load(path) or {}) do host.remember(entry) end
+  session.out(banner(session.core) .. "\n")
+  local last
+  repl.loop(session, terminal_reader(session, host), function(entry)
+    if entry == last then return end
+    last = entry
+    host.remember(entry)
+    if path then history.append(path, entry) end
+  end)
+  session.out("\n")
+  return 0
+end
+
+-- options: script (run first, its locals become variables), args
+function repl.run(options)
+  local host, core = package.loaded["vgg.host"], require "vgg.core"
+  local terminal = host and host.readline and util.isatty(0) and util.isatty(1)
+  local session = Session.new {
+    host = host, core = core, colour = util.colour(1), width = util.width(), timing = terminal,
+  }
+  if options and options.script then
+    local ok = session:call(function()
+      session:run_script(options.script, unpack(options.args or {}))
+    end, {}, nil)
+    if not ok and not terminal then return 1 end
+  end
+  if jit then -- compiled loops do not see Ctrl-C
+    jit.off()
+    jit.flush()
+  end
+  if terminal then return interactive(session, host) end
+  return repl.loop(session, pipe_reader(), function() end)
+end
+
+return repl
