@@ -23,7 +23,11 @@ typedef vg_status (*vg_backward_fn)(vg_node *n, vg_tensor *gy);
 
 typedef union vg_attr {
   vg_conv2d conv;
-  vg_pool2d pool;
+  struct {
+    vg_pool2d p;
+    int64_t shape[4]; /* of the input, whose values the backward does not need */
+    const vg_layout *layout;
+  } pool;
   vg_norm norm;
   vg_reduce_dims dims;
   vg_loss loss;

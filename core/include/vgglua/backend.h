@@ -23,7 +23,7 @@ typedef struct vg_conv2d {
 typedef struct vg_pool2d {
   int kernel[2], stride[2], pad[2];
   bool ceil_mode, count_include_pad; /* the second for average pooling only */
-  bool adaptive;                     /* average pooling over PyTorch's adaptive windows */
+  bool adaptive; /* PyTorch's adaptive windows: the shapes say all, the rest is unused */
 } vg_pool2d;
 
 typedef struct vg_norm {
@@ -188,12 +188,14 @@ typedef struct vg_index_vt {
                     bool largest); /* sorted; NaN counts as the largest, first index wins ties */
 } vg_index_vt;
 
-/* c[batch] = alpha * op(a[batch]) op(b[batch]) + bias (row vector or NULL). a, b: B x M x K and B x
+/* c[batch] = a[batch] b[batch] + bias (row vector or NULL). a, b: B x M x K and B x
    K x N as strided views (one of the last two strides is 1; batch stride may be 0); c contiguous.
  */
 typedef struct vg_matmul_vt {
   vg_status (*matmul)(vg_device *, vg_tensor *c, const vg_tensor *a, const vg_tensor *b,
                       const vg_tensor *bias);
+  /* y[n] = sum over m of x[m][n], x contiguous: the gradient of a bias. */
+  vg_status (*sum_rows)(vg_device *, vg_tensor *y, const vg_tensor *x);
 } vg_matmul_vt;
 
 /* x: N x C x H x W, w: K x C/groups x R x S (strided, contiguous), y: N x K x P x Q, bias: K or
@@ -215,7 +217,7 @@ typedef struct vg_conv_vt {
 typedef struct vg_pool_vt {
   bool (*accepts)(const vg_layout *);
   vg_status (*max_fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, vg_buf *ws,
-                       const vg_pool2d *);
+                       const vg_pool2d *); /* ws NULL: no backward will follow */
   vg_status (*max_bwd)(vg_device *, vg_tensor *gx, const vg_tensor *gy, const vg_buf *ws,
                        const vg_pool2d *);
   vg_status (*avg_fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_pool2d *);
@@ -231,10 +233,11 @@ typedef struct vg_norm_vt {
   vg_status (*bn_fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_tensor *weight,
                       const vg_tensor *bias, vg_tensor *running_mean, vg_tensor *running_var,
                       vg_tensor *mean, vg_tensor *invstd, const vg_norm *);
-  /* y is read for the ReLU mask only (NULL without). gx, gweight, gbias may be NULL: not wanted. */
+  /* The mask of a fused ReLU is computed again from x. gx may be gy itself. gx, gweight, gbias may
+     be NULL: not wanted. */
   vg_status (*bn_bwd)(vg_device *, vg_tensor *gx, vg_tensor *gweight, vg_tensor *gbias,
-                      const vg_tensor *gy, const vg_tensor *x, const vg_tensor *y,
-                      const vg_tensor *weight, const vg_tensor *mean, const vg_tensor *invstd,
+                      const vg_tensor *gy, const vg_tensor *x, const vg_tensor *weight,
+                      const vg_tensor *bias, const vg_tensor *mean, const vg_tensor *invstd,
                       const vg_norm *);
 } vg_norm_vt;
 

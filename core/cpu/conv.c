@@ -1,0 +1,78 @@
+/* Convolution: layouts, the choice of the algorithm, the calls. */
+#include "cpu/blocked.h"
+#include "cpu/cpu.h"
+#include "cpu/dnn.h"
+
+/* Blocks of channels pay when every group is whole blocks, or for depthwise convolution. */
+static bool blocks_fit(const vg_conv2d *p, int64_t c, int64_t k) {
+  int64_t g = p->groups;
+  return g == 1 || (g == c && g == k) ||
+         ((c / g) % vg_cpu_blocked()->kind == 0 && (k / g) % vg_cpu_blocked()->kind == 0);
+}
+
+static vg_status layouts(vg_device *d, const vg_tensor *x, const vg_tensor *w,
+                         const int64_t *yshape, const vg_conv2d *p, const vg_layout **lx,
+                         const vg_layout **ly) {
+  bool fit = blocks_fit(p, x->shape[1], w->shape[0]);
+  (void)d;
+  *lx = fit && vg_cpu_can_block(4, x->shape) ? vg_cpu_blocked() : NULL;
+  *ly = fit && vg_cpu_can_block(4, yshape) ? vg_cpu_blocked() : NULL;
+  return VG_OK;
+}
+
+static vg_conv_problem problem(vg_device *d, vg_conv_pass pass, const vg_tensor *x,
+                               const vg_tensor *w, const vg_tensor *y, bool bias,
+                               const vg_conv2d *p) {
+  vg_conv_problem c = {.pass = pass,
+                       .block_x = x->layout ? vg_cpu_blocked()->kind : 0,
+                       .block_y = y->layout ? vg_cpu_blocked()->kind : 0,
+                       .bias = bias,
+                       .threads = vg_cpu_threads(d),
+                       .n = x->shape[0],
+                       .c = x->shape[1],
+                       .h = x->shape[2],
+                       .w = x->shape[3],
+                       .k = w->shape[0],
+                       .r = w->shape[2],
+                       .s = w->shape[3],
+                       .p = y->shape[2],
+                       .q = y->shape[3],
+                       .groups = p->groups};
+  for (int i = 0; i < 2; i++) {
+    c.stride[i] = p->stride[i];
+    c.pad[i] = p->pad[i];
+    c.dilation[i] = p->dilation[i];
+  }
+  return c;
+}
+
+/* Winograd where it wastes little of its 4 x 4 tiles. */
+static vg_status run(vg_device *d, vg_conv_problem *c, const vg_tensor *x, const vg_tensor *w,
+                     const vg_tensor *bias, const vg_tensor *y) {
+  c->algorithm = VG_DNN_WINOGRAD;
+  if (c->r != 3 || c->s != 3 || c->p <= 2 || c->q <= 2 || c->c < 32 || c->k < 32 ||
+      !vg_dnn_conv_has(d, c))
+    c->algorithm = VG_DNN_DIRECT;
+  return vg_dnn_conv(d, c, vg_data(x), vg_data(w), bias ? vg_data(bias) : NULL, vg_data(y));
+}
+
+static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,
+                     const vg_tensor *bias, const vg_conv2d *p) {
+  vg_conv_problem c = problem(d, VG_CONV_FWD, x, w, y, bias != NULL, p);
+  return run(d, &c, x, w, bias, y);
+}
+
+static vg_status bwd_data(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *w,
+                          const vg_conv2d *p) {
+  vg_conv_problem c = problem(d, VG_CONV_BWD_DATA, gx, w, gy, false, p);
+  return run(d, &c, gx, w, NULL, gy);
+}
+
+static vg_status bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
+                            const vg_tensor *gy, const vg_conv2d *p) {
+  vg_conv_problem c = problem(d, VG_CONV_BWD_WEIGHT, x, gw, gy, gbias != NULL, p);
+  return run(d, &c, x, gw, gbias, gy);
+}
+
+const vg_conv_vt vg_cpu_conv = {
+    .layouts = layouts, .fwd = fwd, .bwd_data = bwd_data, .bwd_weight = bwd_weight};

@@ -1,0 +1,125 @@
+/* Convolution: the shape rule, the layouts the backend asks for, the gradient rule. */
+#include <string.h>
+
+#include "ops/ops.h"
+
+static vg_status check(const vg_tensor *x, const vg_tensor *w, const vg_tensor *bias,
+                       const vg_conv2d *p) {
+  if (x->ndim != 4) return vg_fail(VG_ESHAPE, "conv2d: want NCHW, got %s", vg_shape_str(x));
+  if (w->ndim != 4)
+    return vg_fail(VG_ESHAPE, "conv2d: want a weight of out x in x h x w, got %s", vg_shape_str(w));
+  if (p->groups < 1 || x->shape[1] % p->groups || w->shape[0] % p->groups)
+    return vg_fail(VG_ESHAPE, "conv2d: %d groups do not divide %lld input and %lld output channels",
+                   p->groups, (long long)x->shape[1], (long long)w->shape[0]);
+  if (w->shape[1] * p->groups != x->shape[1])
+    return vg_fail(VG_ESHAPE, "conv2d: weight %s with %d group%s wants %lld channels, got %s",
+                   vg_shape_str(w), p->groups, p->groups == 1 ? "" : "s",
+                   (long long)(w->shape[1] * p->groups), vg_shape_str(x));
+  if (bias && (bias->ndim != 1 || bias->shape[0] != w->shape[0]))
+    return vg_fail(VG_ESHAPE, "conv2d: want a bias of %lld, got %s", (long long)w->shape[0],
+                   vg_shape_str(bias));
+  return VG_OK;
+}
+
+/* The only place that turns a convolution's window into an output size. */
+static vg_status out_shape(const vg_tensor *x, const vg_tensor *w, const vg_conv2d *p,
+                           int64_t s[4]) {
+  s[0] = x->shape[0];
+  s[1] = w->shape[0];
+  for (int d = 0; d < 2; d++) {
+    int64_t k = w->shape[2 + d], reach = p->dilation[d] * (k - 1) + 1,
+            span = x->shape[2 + d] + 2 * (int64_t)p->pad[d] - reach;
+    if (k < 1 || p->stride[d] < 1 || p->pad[d] < 0 || p->dilation[d] < 1 || span < 0)
+      return vg_fail(VG_ESHAPE,
+                     "conv2d: kernel %lld stride %d pad %d dilation %d does not fit %s",
+                     (long long)k, p->stride[d], p->pad[d], p->dilation[d], vg_shape_str(x));
+    s[2 + d] = span / p->stride[d] + 1;
+  }
+  return VG_OK;
+}
+
+static vg_status check_dtypes(const vg_tensor *x, const vg_tensor *w, const vg_tensor *bias) {
+  vg_status st;
+  VG_TRY(vg_want_dtype("conv2d", x, VG_F32));
+  VG_TRY(vg_want_dtype("conv2d", w, VG_F32));
+  if (bias) VG_TRY(vg_want_dtype("conv2d", bias, VG_F32));
+  VG_TRY(vg_want_same_device("conv2d", x, w));
+  if (bias) VG_TRY(vg_want_same_device("conv2d", x, bias));
+done:
+  return st;
+}
+
+enum { X, W, BIAS };
+
+static vg_status backward_weight(vg_node *n, vg_tensor *gy) {
+  vg_tensor *x = n->saved[X], *w = n->saved[W], *gw = NULL, *gb = NULL;
+  const vg_conv_vt *k = x->dev->be->conv;
+  vg_status st;
+  VG_TRY(vg_new(&gw, x->dev, VG_F32, 4, w->shape));
+  if (vg_edge_wants(n, BIAS)) VG_TRY(vg_new(&gb, x->dev, VG_F32, 1, w->shape));
+  VG_TRY(k->bwd_weight(x->dev, gw, gb, x, gy, &n->attr.conv));
+  VG_TRY(vg_edge_add(n, W, gw));
+  if (gb) VG_TRY(vg_edge_add(n, BIAS, gb));
+done:
+  vg_release(gw);
+  vg_release(gb);
+  return st;
+}
+
+static vg_status backward_data(vg_node *n, vg_tensor *gy) {
+  vg_tensor *x = n->saved[X], *w = n->saved[W], *gx = NULL;
+  vg_status st;
+  VG_TRY(vg_new_like(&gx, x));
+  VG_TRY(x->dev->be->conv->bwd_data(x->dev, gx, gy, w, &n->attr.conv));
+  VG_TRY(vg_edge_add(n, X, gx));
+done:
+  vg_release(gx);
+  return st;
+}
+
+static vg_status backward(vg_node *n, vg_tensor *gy) {
+  vg_tensor *x = n->saved[X], *w = n->saved[W], *g = NULL;
+  const vg_layout *lx, *ly;
+  vg_status st;
+  VG_TRY(x->dev->be->conv->layouts(x->dev, x, w, gy->shape, &n->attr.conv, &lx, &ly));
+  VG_TRY(vg_relayout(&g, gy, ly));
+  if (vg_edge_wants(n, W) || vg_edge_wants(n, BIAS)) VG_TRY(backward_weight(n, g));
+  if (vg_edge_wants(n, X)) VG_TRY(backward_data(n, g));
+done:
+  vg_release(g);
+  return st;
+}
+
+vg_status vg_conv2d_op(vg_tensor **out, vg_tensor *x, vg_tensor *w, vg_tensor *bias,
+                       const vg_conv2d *p) {
+  const vg_conv_vt *k = x->dev->be->conv;
+  vg_tensor *xl = NULL, *wl = NULL, *bl = NULL, *y = NULL;
+  const vg_layout *lx, *ly;
+  vg_node *n;
+  int64_t s[4];
+  vg_status st;
+  if (!k || !k->fwd) return vg_unsupported(x->dev, "conv2d");
+  VG_TRY(check(x, w, bias, p));
+  VG_TRY(check_dtypes(x, w, bias));
+  VG_TRY(out_shape(x, w, p, s));
+  VG_TRY(k->layouts(x->dev, x, w, s, p, &lx, &ly));
+  VG_TRY(vg_relayout(&xl, x, lx));
+  VG_TRY(vg_relayout(&wl, w, NULL));
+  if (bias) VG_TRY(vg_relayout(&bl, bias, NULL));
+  VG_TRY(vg_new_layout(&y, x->dev, VG_F32, 4, s, ly));
+  VG_TRY(k->fwd(x->dev, y, xl, wl, bl, p));
+  VG_TRY(vg_record(&n, "conv2d", backward, y, 3, (vg_tensor *[]){x, w, bias}));
+  if (n) {
+    n->attr.conv = *p;
+    VG_TRY(vg_save(n, X, xl));
+    VG_TRY(vg_save(n, W, wl));
+  }
+  *out = y; /* the caller owns y */
+  y = NULL;
+done:
+  vg_release(xl);
+  vg_release(wl);
+  vg_release(bl);
+  vg_release(y);
+  return st;
+}

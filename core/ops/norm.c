@@ -1,0 +1,113 @@
+/* Batch normalisation over N, H, W: shape rule, statistics, gradient rule. */
+#include "ops/ops.h"
+
+enum { X, WEIGHT, BIAS, MEAN, INVSTD };
+
+static vg_status vector_of(const char *what, const vg_tensor *t, const vg_tensor *x) {
+  vg_status st;
+  if (!t) return VG_OK;
+  VG_TRY(vg_want_dtype("batch_norm2d", t, VG_F32));
+  VG_TRY(vg_want_same_device("batch_norm2d", x, t));
+  if (t->ndim != 1 || t->shape[0] != x->shape[1] || !vg_is_contiguous(t))
+    return vg_fail(VG_ESHAPE, "batch_norm2d: want a contiguous %s of %lld, got %s", what,
+                   (long long)x->shape[1], vg_shape_str(t));
+done:
+  return st;
+}
+
+static vg_status check(const vg_tensor *x, const vg_tensor *weight, const vg_tensor *bias,
+                       const vg_tensor *mean, const vg_tensor *var, const vg_norm *p) {
+  vg_status st;
+  if (x->ndim != 4) return vg_fail(VG_ESHAPE, "batch_norm2d: want NCHW, got %s", vg_shape_str(x));
+  VG_TRY(vg_want_dtype("batch_norm2d", x, VG_F32));
+  if (!weight != !bias || !mean != !var)
+    return vg_fail(VG_EINVAL, "batch_norm2d: %s come as a pair",
+                   !weight != !bias ? "weight and bias" : "running_mean and running_var");
+  VG_TRY(vector_of("weight", weight, x));
+  VG_TRY(vector_of("bias", bias, x));
+  VG_TRY(vector_of("running_mean", mean, x));
+  VG_TRY(vector_of("running_var", var, x));
+  if (p->training && x->shape[0] * x->shape[2] * x->shape[3] == 1)
+    return vg_fail(VG_ESHAPE, "batch_norm2d: one value a channel has no variance, got %s",
+                   vg_shape_str(x));
+done:
+  return st;
+}
+
+/* gy's own memory when nobody else can see it, else a new tensor. */
+static vg_status gradient_for(vg_tensor **out, vg_tensor *gy) {
+  if (gy->refs == 1 && gy->storage->refs == 1 && !gy->storage->deleter) {
+    *out = vg_retain(gy);
+    return VG_OK;
+  }
+  return vg_new_like(out, gy);
+}
+
+static vg_status backward(vg_node *n, vg_tensor *gy) {
+  vg_tensor *x = n->saved[X], *g = NULL, *gx = NULL, *gw = NULL, *gb = NULL;
+  const int64_t *c = &x->shape[1];
+  vg_status st;
+  if (gy->layout == x->layout && (x->layout || vg_is_contiguous(gy)))
+    g = gy; /* one count less than vg_relayout would leave */
+  else
+    VG_TRY(vg_relayout(&g, gy, x->layout));
+  if (vg_edge_wants(n, X)) VG_TRY(gradient_for(&gx, g));
+  if (vg_edge_wants(n, WEIGHT)) VG_TRY(vg_new(&gw, x->dev, VG_F32, 1, c));
+  if (vg_edge_wants(n, BIAS)) VG_TRY(vg_new(&gb, x->dev, VG_F32, 1, c));
+  VG_TRY(x->dev->be->norm->bn_bwd(x->dev, gx, gw, gb, g, x, n->saved[WEIGHT], n->saved[BIAS],
+                                  n->saved[MEAN], n->saved[INVSTD], &n->attr.norm));
+  if (gx) VG_TRY(vg_edge_add(n, X, gx));
+  if (gw) VG_TRY(vg_edge_add(n, WEIGHT, gw));
+  if (gb) VG_TRY(vg_edge_add(n, BIAS, gb));
+done:
+  if (g != gy) vg_release(g);
+  vg_release(gx);
+  vg_release(gw);
+  vg_release(gb);
+  return st;
+}
+
+static vg_status record(vg_tensor *y, vg_tensor *x, vg_tensor *xl, vg_tensor *weight,
+                        vg_tensor *bias, vg_tensor *mean, vg_tensor *invstd, const vg_norm *p) {
+  vg_node *n;
+  vg_status st;
+  VG_TRY(vg_record(&n, "batch_norm2d", backward, y, 3, (vg_tensor *[]){x, weight, bias}));
+  if (!n) goto done;
+  n->attr.norm = *p;
+  VG_TRY(vg_save(n, X, xl));
+  VG_TRY(vg_save(n, WEIGHT, weight));
+  VG_TRY(vg_save(n, BIAS, bias));
+  VG_TRY(vg_save(n, MEAN, mean));
+  VG_TRY(vg_save(n, INVSTD, invstd));
+done:
+  return st;
+}
+
+vg_status vg_batch_norm2d(vg_tensor **out, vg_tensor *x, vg_tensor *weight, vg_tensor *bias,
+                          vg_tensor *running_mean, vg_tensor *running_var, const vg_norm *p) {
+  const vg_norm_vt *k = x->dev->be->norm;
+  vg_tensor *xl = NULL, *y = NULL, *mean = NULL, *invstd = NULL;
+  vg_norm q = *p;
+  vg_status st;
+  if (!k || !k->bn_fwd) return vg_unsupported(x->dev, "batch_norm2d");
+  q.training = p->training || !running_mean;
+  VG_TRY(check(x, weight, bias, running_mean, running_var, &q));
+  VG_TRY(vg_relayout(&xl, x, x->layout && k->accepts(x->layout) ? x->layout : NULL));
+  VG_TRY(vg_new_like(&y, xl));
+  VG_TRY(vg_new(&mean, x->dev, VG_F32, 1, &x->shape[1]));
+  VG_TRY(vg_new(&invstd, x->dev, VG_F32, 1, &x->shape[1]));
+  VG_TRY(k->bn_fwd(x->dev, y, xl, weight, bias, running_mean, running_var, mean, invstd, &q));
+  if (q.training && running_mean && x->n > 0) {
+    vg_bump(running_mean);
+    vg_bump(running_var);
+  }
+  VG_TRY(record(y, x, xl, weight, bias, mean, invstd, &q));
+  *out = y;
+  y = NULL;
+done:
+  vg_release(xl);
+  vg_release(y);
+  vg_release(mean);
+  vg_release(invstd);
+  return st;
+}
