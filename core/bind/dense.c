@@ -4,7 +4,8 @@
 
 /* x:conv2d{ weight = w, bias = b, stride = 1, pad = 0, dilation = 1, groups = 1 } */
 static int l_conv2d(lua_State *L) {
-  static const char *const known[] = {"weight", "bias", "stride", "pad", "dilation", "groups", NULL};
+  static const char *const known[] = {"weight",   "bias",   "stride", "pad",
+                                      "dilation", "groups", NULL};
   vg_tensor *x = vglua_check_tensor(L, 1), *w, *b;
   vg_conv2d p;
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -49,8 +50,8 @@ static int l_max_pool2d(lua_State *L) {
 }
 
 static int l_avg_pool2d(lua_State *L) {
-  static const char *const known[] = {"kernel",    "stride",            "pad",
-                                      "ceil_mode", "count_include_pad", NULL};
+  static const char *const known[] = {"kernel", "stride", "pad", "ceil_mode", "count_include_pad",
+                                      NULL};
   vg_tensor *x = vglua_check_tensor(L, 1);
   vg_pool2d p = check_pool(L, "avg_pool2d", known);
   return vglua_return(L, vg_avg_pool2d(vglua_new_tensor(L), x, &p));
@@ -74,9 +75,8 @@ static int l_adaptive_max_pool2d(lua_State *L) {
 /* x:batch_norm2d{ weight =, bias =, running_mean =, running_var =, training = false,
    momentum = 0.1, eps = 1e-5, relu = false } */
 static int l_batch_norm2d(lua_State *L) {
-  static const char *const known[] = {"weight",   "bias",     "running_mean", "running_var",
-                                      "training", "momentum", "eps",          "relu",
-                                      NULL};
+  static const char *const known[] = {"weight",   "bias", "running_mean", "running_var", "training",
+                                      "momentum", "eps",  "relu",         NULL};
   vg_tensor *x = vglua_check_tensor(L, 1), *w, *b, *mean, *var;
   vg_norm p;
   vglua_check_options(L, 2, "batch_norm2d", known);

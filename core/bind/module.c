@@ -37,7 +37,8 @@ static void open_errors(lua_State *L) {
   X(data)          \
   X(augment)       \
   X(io)            \
-  X(fs)
+  X(fs)            \
+  X(dense)
 
 #define DECLARE(name) void vglua_open_##name(lua_State *L);
 #define CALL(name) vglua_open_##name(L);

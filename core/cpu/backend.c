@@ -15,12 +15,11 @@ void (*vg_cpu_dnn_close)(void *dnn);
 static int count(void) { return 1; }
 
 /* Denormals (Adam's v, gradients of dead units) cost a hundred cycles each; MXCSR is per thread. */
-static void flush_denormals(int threads) {
+void vg_cpu_start_team(vg_cpu_priv *p) {
+  p->started = true;
 #ifdef __x86_64__
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(p->threads)
   _mm_setcsr(_mm_getcsr() | 0x8040u);
-#else
-  (void)threads;
 #endif
 }
 
@@ -30,7 +29,7 @@ static vg_status set_threads(vg_device *d, int threads) {
     return vg_fail(VG_EINVAL, "threads: want 0 (all) to 1024, got %d", threads);
   vg_cpu_state(d)->threads = threads ? threads : most;
   omp_set_num_threads(vg_cpu_state(d)->threads);
-  flush_denormals(vg_cpu_state(d)->threads);
+  vg_cpu_start_team(vg_cpu_state(d));
   return VG_OK;
 }
 
@@ -59,7 +58,7 @@ static vg_status describe(vg_device *d, char *text, size_t n) {
   else if (__builtin_cpu_supports("avx2"))
     isa = "avx2";
 #endif
-  snprintf(text, n, "cpu x%d, %s", vg_cpu_threads(d), isa);
+  snprintf(text, n, "cpu x%d, %s", vg_cpu_state(d)->threads, isa);
   return VG_OK;
 }
 
@@ -73,4 +72,8 @@ VG_API const vg_backend vg_cpu_backend = {.abi = VG_ABI,
                                           .name = "cpu",
                                           .device = &device,
                                           .memory = &vg_cpu_memory,
-                                          .layout = &vg_cpu_layout};
+                                          .layout = &vg_cpu_layout,
+                                          .matmul = &vg_cpu_matmul,
+                                          .conv = &vg_cpu_conv,
+                                          .pool = &vg_cpu_pool,
+                                          .norm = &vg_cpu_norm};

@@ -40,7 +40,7 @@ static void reorder_block(const vg_tensor *plain, char *planes, char *pixels, bo
 vg_status vg_cpu_convert_layout(vg_device *d, vg_tensor *y, const vg_tensor *x) {
   bool to_blocked = y->layout != NULL;
   const vg_tensor *plain = to_blocked ? x : y, *blocked = to_blocked ? y : x;
-  int64_t size = (int64_t)vg_dtype_size(x->dtype), block = vg_cpu_blocked()->kind,
+  int64_t size = (int64_t)vg_dtype_size(x->dtype), block = VG_CPU_BLOCK,
           blocks = x->shape[1] / block, hw = x->shape[2] * x->shape[3];
   if (blocked->layout != vg_cpu_blocked() || plain->layout)
     return vg_fail(VG_EINTERNAL, "layout conversion: unknown layout");

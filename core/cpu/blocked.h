@@ -14,6 +14,8 @@ static inline const vg_layout *vg_cpu_blocked(void) {
   return vg_cpu_dense_get()->lanes == 16 ? &vg_cpu_nchw16c : &vg_cpu_nchw8c;
 }
 
+#define VG_CPU_BLOCK ((int64_t)vg_cpu_blocked()->kind)
+
 static inline bool vg_cpu_can_block(int ndim, const int64_t *shape) {
   return ndim == 4 && shape[1] > 0 && shape[1] % vg_cpu_blocked()->kind == 0;
 }

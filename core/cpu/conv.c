@@ -7,7 +7,7 @@
 static bool blocks_fit(const vg_conv2d *p, int64_t c, int64_t k) {
   int64_t g = p->groups;
   return g == 1 || (g == c && g == k) ||
-         ((c / g) % vg_cpu_blocked()->kind == 0 && (k / g) % vg_cpu_blocked()->kind == 0);
+         ((c / g) % VG_CPU_BLOCK == 0 && (k / g) % VG_CPU_BLOCK == 0);
 }
 
 static vg_status layouts(vg_device *d, const vg_tensor *x, const vg_tensor *w,
@@ -24,8 +24,8 @@ static vg_conv_problem problem(vg_device *d, vg_conv_pass pass, const vg_tensor 
                                const vg_tensor *w, const vg_tensor *y, bool bias,
                                const vg_conv2d *p) {
   vg_conv_problem c = {.pass = pass,
-                       .block_x = x->layout ? vg_cpu_blocked()->kind : 0,
-                       .block_y = y->layout ? vg_cpu_blocked()->kind : 0,
+                       .block_x = x->layout ? (int32_t)VG_CPU_BLOCK : 0,
+                       .block_y = y->layout ? (int32_t)VG_CPU_BLOCK : 0,
                        .bias = bias,
                        .threads = vg_cpu_threads(d),
                        .n = x->shape[0],

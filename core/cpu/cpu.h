@@ -6,11 +6,20 @@
 
 typedef struct vg_cpu_priv {
   int threads; /* size of the OpenMP team every kernel uses */
+  bool started; /* its threads flush denormals */
   void *dnn;   /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
 } vg_cpu_priv;
 
 static inline vg_cpu_priv *vg_cpu_state(const vg_device *d) { return d->priv; }
-static inline int vg_cpu_threads(const vg_device *d) { return vg_cpu_state(d)->threads; }
+/* Sets FTZ and DAZ in every thread of the team. */
+void vg_cpu_start_team(vg_cpu_priv *p);
+
+/* Asked by every kernel, so that the first one starts the team. */
+static inline int vg_cpu_threads(const vg_device *d) {
+  vg_cpu_priv *p = vg_cpu_state(d);
+  if (!p->started) vg_cpu_start_team(p);
+  return p->threads;
+}
 
 /* Work below this many elements is not worth waking the team. */
 enum { VG_CPU_GRAIN = 16384 };

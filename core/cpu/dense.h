@@ -12,8 +12,8 @@ typedef struct vg_span {
   int64_t images, stride, pixels;
 } vg_span;
 
-/* Per-lane constants of one batch normalisation: y = x * scale + shift; with `relu` the gradient
-   passes where y > 0; gx = a * g + b * (x - mean) + c. */
+/* Per-lane constants of one batch normalisation: y = (x - mean) * scale + shift; with `relu`
+   the gradient passes where y > 0; gx = a * g + b * (x - mean) + c. */
 typedef struct vg_bn_lanes {
   float scale[16], shift[16], mean[16], a[16], b[16], c[16];
   int relu;

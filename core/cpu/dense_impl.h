@@ -11,8 +11,8 @@ typedef int32_t vi __attribute__((vector_size(4 * LANES), aligned(4), may_alias)
 typedef uint8_t vb __attribute__((vector_size(LANES), aligned(1), may_alias));
 typedef double vd __attribute__((vector_size(8 * LANES)));
 
-#define AT(p, i) (*(const vf *)((p) + (i) * LANES))
-#define PUT(p, i) (*(vf *)((p) + (i) * LANES))
+#define AT(p, i) (*(const vf *)((p) + (i)*LANES))
+#define PUT(p, i) (*(vf *)((p) + (i)*LANES))
 
 static inline vf splat(float x) { return x - (vf){0}; }
 static inline vf pick(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }

@@ -114,7 +114,7 @@ static dnnl_format_tag_t data_tag(int block) {
 /* What the caller holds (user) and what the primitive is asked for: a blocked tensor stays as it
    is; a plain one may be copied into whatever oneDNN is fast with. */
 static dnnl_status_t data_md(dnnl_memory_desc_t *user, dnnl_memory_desc_t *want, int block,
-                             const int64_t dims[4]) {
+                             const dnnl_dims_t dims) {
   dnnl_status_t s = dnnl_memory_desc_init_by_tag(user, 4, dims, dnnl_f32, data_tag(block));
   if (s != dnnl_success) return s;
   return dnnl_memory_desc_init_by_tag(want, 4, dims, dnnl_f32,
@@ -126,9 +126,9 @@ typedef struct mds {
 } mds;
 
 static dnnl_status_t describe(mds *m, const vg_conv_problem *c) {
-  int64_t x[4] = {c->n, c->c, c->h, c->w}, y[4] = {c->n, c->k, c->p, c->q};
-  int64_t w4[4] = {c->k, c->c, c->r, c->s};
-  int64_t w5[5] = {c->groups, c->k / c->groups, c->c / c->groups, c->r, c->s};
+  dnnl_dims_t b = {c->k}, x = {c->n, c->c, c->h, c->w}, y = {c->n, c->k, c->p, c->q};
+  dnnl_dims_t w4 = {c->k, c->c, c->r, c->s};
+  dnnl_dims_t w5 = {c->groups, c->k / c->groups, c->c / c->groups, c->r, c->s};
   bool grouped = c->groups > 1;
   dnnl_status_t s = data_md(&m->user[OP_X], &m->want[OP_X], c->block_x, x);
   if (s == dnnl_success) s = data_md(&m->user[OP_Y], &m->want[OP_Y], c->block_y, y);
@@ -138,8 +138,7 @@ static dnnl_status_t describe(mds *m, const vg_conv_problem *c) {
   if (s == dnnl_success)
     s = dnnl_memory_desc_init_by_tag(&m->want[OP_W], grouped ? 5 : 4, grouped ? w5 : w4, dnnl_f32,
                                      dnnl_format_tag_any);
-  if (s == dnnl_success)
-    s = dnnl_memory_desc_init_by_tag(&m->user[OP_B], 1, &c->k, dnnl_f32, dnnl_a);
+  if (s == dnnl_success) s = dnnl_memory_desc_init_by_tag(&m->user[OP_B], 1, b, dnnl_f32, dnnl_a);
   m->want[OP_B] = m->user[OP_B];
   return s;
 }
@@ -150,7 +149,7 @@ static dnnl_status_t conv_desc(dnnl_convolution_desc_t *desc, const vg_conv_prob
                                vg_conv_pass pass, const mds *m) {
   dnnl_alg_kind_t alg =
       c->algorithm == VG_DNN_WINOGRAD ? dnnl_convolution_winograd : dnnl_convolution_direct;
-  int64_t stride[2], dilate[2], lo[2], hi[2];
+  dnnl_dims_t stride, dilate, lo, hi;
   const int64_t in[2] = {c->h, c->w}, out[2] = {c->p, c->q}, k[2] = {c->r, c->s};
   const dnnl_memory_desc_t *bias = c->bias ? &m->want[OP_B] : NULL;
   for (int i = 0; i < 2; i++) {
@@ -210,20 +209,20 @@ static dnnl_status_t make_operand(operand *o, vg_dnn *dnn, const dnnl_memory_des
   return s;
 }
 
-static bool is_output(int pass, int operand) {
-  if (pass == VG_CONV_FWD) return operand == OP_Y;
-  if (pass == VG_CONV_BWD_DATA) return operand == OP_X;
-  return operand == OP_W || operand == OP_B;
+static bool is_output(int pass, int op) {
+  if (pass == VG_CONV_FWD) return op == OP_Y;
+  if (pass == VG_CONV_BWD_DATA) return op == OP_X;
+  return op == OP_W || op == OP_B;
 }
 
-static const dnnl_memory_desc_t *queried(const_dnnl_primitive_desc_t pd, int pass, int operand) {
+static const dnnl_memory_desc_t *queried(const_dnnl_primitive_desc_t pd, int pass, int op) {
   static const dnnl_query_t q[3][OPERANDS] = {
       {dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_weights_md, dnnl_query_dst_md},
       {dnnl_query_diff_src_md, dnnl_query_weights_md, dnnl_query_weights_md,
        dnnl_query_diff_dst_md},
       {dnnl_query_src_md, dnnl_query_diff_weights_md, dnnl_query_diff_weights_md,
        dnnl_query_diff_dst_md}};
-  return dnnl_primitive_desc_query_md(pd, q[pass][operand], operand == OP_B);
+  return dnnl_primitive_desc_query_md(pd, q[pass][op], op == OP_B);
 }
 
 static dnnl_status_t fill_entry(entry *e, vg_dnn *dnn, const mds *m, dnnl_primitive_desc_t pd) {
@@ -235,7 +234,8 @@ static dnnl_status_t fill_entry(entry *e, vg_dnn *dnn, const mds *m, dnnl_primit
     s = make_operand(&e->op[i], dnn, &m->user[i], queried(pd, c->pass, i), is_output(c->pass, i));
     e->total_bytes += e->op[i].bytes;
   }
-  if (s == dnnl_success) s = dnnl_memory_create(&e->scratch, scratch, dnn->engine, DNNL_MEMORY_NONE);
+  if (s == dnnl_success)
+    s = dnnl_memory_create(&e->scratch, scratch, dnn->engine, DNNL_MEMORY_NONE);
   e->scratch_bytes = dnnl_memory_desc_get_size(scratch);
   e->total_bytes += e->scratch_bytes;
   return s;

@@ -29,18 +29,18 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
   if (c->n == 0) return VG_OK;
   if (k == 0) {
     memset(cp, 0, (size_t)c->n * sizeof *cp);
-    for (int64_t i = 0; bias && i < batch; i++)
-      spread_bias(cp + i * m * n, vg_data(bias), m, n);
+    for (int64_t i = 0; bias && i < batch; i++) spread_bias(cp + i * m * n, vg_data(bias), m, n);
     return VG_OK;
   }
   /* With one matrix or few big ones the team works inside sgemm. */
   bool outer = batch >= threads && m * n * k < (int64_t)1 << 22;
 #pragma omp parallel for schedule(static) num_threads(threads) if (outer && threads > 1) \
-    reduction(| : failed)
+    reduction(|                                                                          \
+              : failed)
   for (int64_t i = 0; i < batch; i++) {
     if (bias) spread_bias(cp + i * m * n, vg_data(bias), m, n);
-    failed |= vg_dnn_sgemm(ta, tb, m, n, k, 1.0f, ap + i * a->stride[0], lda,
-                           bp + i * b->stride[0], ldb, beta, cp + i * m * n, n) != VG_OK;
+    failed |= vg_dnn_sgemm(ta, tb, m, n, k, 1.0f, ap + i * a->stride[0], lda, bp + i * b->stride[0],
+                           ldb, beta, cp + i * m * n, n) != VG_OK;
   }
   return failed ? vg_fail(VG_EINTERNAL, "matmul: oneDNN sgemm failed") : VG_OK;
 }

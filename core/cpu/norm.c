@@ -91,10 +91,9 @@ static void lanes(const job *j, int64_t block, vg_bn_lanes *k) {
   k->relu = j->p->relu;
   for (int64_t l = 0; l < j->lanes; l++) {
     int64_t c = block * j->lanes + l;
-    double scale = (j->weight ? (double)j->weight[c] : 1) * (double)j->invstd[c];
     k->mean[l] = j->mean[c];
-    k->scale[l] = (float)scale;
-    k->shift[l] = (float)((j->bias ? (double)j->bias[c] : 0) - (double)j->mean[c] * scale);
+    k->scale[l] = (j->weight ? j->weight[c] : 1) * j->invstd[c];
+    k->shift[l] = j->bias ? j->bias[c] : 0;
   }
 }
 

@@ -23,17 +23,18 @@ static inline void sum_run(double *acc, const float *x, int64_t n, vf shift, int
   for (; i + 4 <= n; i += 4)
     for (int u = 0; u < 4; u++) {
       vf d = AT(x, i + u) - shift;
-      s[u] += square ? d * d : d;
+      s[u] += square ? (vf)(d * d) : d;
     }
   for (; i < n; i++) {
     vf d = AT(x, i) - shift;
-    s[0] += square ? d * d : d;
+    s[0] += square ? (vf)(d * d) : d;
   }
   add_double(acc, (s[0] + s[1]) + (s[2] + s[3]));
 }
 
 static void stats_block(const float *x, vg_span s, double *mean, double *m2) {
-  double sum[LANES] = {0}, first[LANES] = {0}, squares[LANES] = {0}, n = (double)(s.images * s.pixels);
+  double sum[LANES] = {0}, first[LANES] = {0}, squares[LANES] = {0},
+         n = (double)(s.images * s.pixels);
   float centre[LANES];
   for (int64_t i = 0; i < s.images; i++) sum_run(sum, x + i * s.stride, s.pixels, splat(0), 0);
   for (int l = 0; l < LANES; l++) centre[l] = (float)(sum[l] / n);
@@ -71,31 +72,32 @@ static void stats_plain(const float *x, vg_span s, double *mean, double *m2) {
   *m2 = total(sq) - n * centre_error * centre_error;
 }
 
-/* ---- y = x * scale + shift ---- */
+/* ---- y = (x - mean) * scale + shift: no cancellation against a large mean ---- */
 
-static inline void apply_run(float *y, const float *x, int64_t n, vf scale, vf shift, int relu) {
+static inline void apply_run(float *y, const float *x, int64_t n, vf mean, vf scale, vf shift,
+                             int relu) {
   if (relu)
-    for (int64_t i = 0; i < n; i++) PUT(y, i) = positive_part(AT(x, i) * scale + shift);
+    for (int64_t i = 0; i < n; i++) PUT(y, i) = positive_part((AT(x, i) - mean) * scale + shift);
   else
-    for (int64_t i = 0; i < n; i++) PUT(y, i) = AT(x, i) * scale + shift;
+    for (int64_t i = 0; i < n; i++) PUT(y, i) = (AT(x, i) - mean) * scale + shift;
 }
 
 static void apply_block(float *y, const float *x, vg_span s, const vg_bn_lanes *k) {
   for (int64_t i = 0; i < s.images; i++)
-    apply_run(y + i * s.stride, x + i * s.stride, s.pixels, AT(k->scale, 0), AT(k->shift, 0),
-              k->relu);
+    apply_run(y + i * s.stride, x + i * s.stride, s.pixels, AT(k->mean, 0), AT(k->scale, 0),
+              AT(k->shift, 0), k->relu);
 }
 
 static void apply_plain(float *y, const float *x, vg_span s, const vg_bn_lanes *k) {
   int64_t whole = s.pixels / LANES, done = whole * LANES;
-  vf scale = splat(k->scale[0]), shift = splat(k->shift[0]);
+  vf mean = splat(k->mean[0]), scale = splat(k->scale[0]), shift = splat(k->shift[0]);
   for (int64_t i = 0; i < s.images; i++) {
     const float *p = x + i * s.stride;
     float *q = y + i * s.stride, out[LANES];
-    apply_run(q, p, whole, scale, shift, k->relu);
+    apply_run(q, p, whole, mean, scale, shift, k->relu);
     if (done == s.pixels) continue;
     PUT(out, 0) = tail(p + done, s.pixels - done, 0);
-    apply_run(out, out, 1, scale, shift, k->relu);
+    apply_run(out, out, 1, mean, scale, shift, k->relu);
     memcpy(q + done, out, (size_t)(s.pixels - done) * sizeof *out);
   }
 }
@@ -103,8 +105,8 @@ static void apply_plain(float *y, const float *x, vg_span s, const vg_bn_lanes *
 /* ---- backward ---- */
 
 /* The gradient behind the ReLU, whose mask is the forward's own expression computed again. */
-static inline vf masked(vf g, vf x, vf scale, vf shift, int relu) {
-  return relu ? pick(x * scale + shift > splat(0), g, splat(0)) : g;
+static inline vf masked(vf g, vf d, vf scale, vf shift, int relu) {
+  return relu ? pick(d * scale + shift > splat(0), g, splat(0)) : g;
 }
 
 static inline void reduce_run(double *sum_g, double *sum_gx, const float *gy, const float *x,
@@ -113,14 +115,14 @@ static inline void reduce_run(double *sum_g, double *sum_gx, const float *gy, co
   int64_t i = 0;
   for (; i + 2 <= n; i += 2)
     for (int u = 0; u < 2; u++) {
-      vf v = AT(x, i + u), g = masked(AT(gy, i + u), v, scale, shift, relu);
+      vf v = AT(x, i + u) - mean, g = masked(AT(gy, i + u), v, scale, shift, relu);
       sg[u] += g;
-      sx[u] += g * (v - mean);
+      sx[u] += g * v;
     }
   for (; i < n; i++) {
-    vf v = AT(x, i), g = masked(AT(gy, i), v, scale, shift, relu);
+    vf v = AT(x, i) - mean, g = masked(AT(gy, i), v, scale, shift, relu);
     sg[0] += g;
-    sx[0] += g * (v - mean);
+    sx[0] += g * v;
   }
   add_double(sum_g, sg[0] + sg[1]);
   add_double(sum_gx, sx[0] + sx[1]);
@@ -155,8 +157,8 @@ static void reduce_plain(const float *gy, const float *x, vg_span s, const vg_bn
 static inline void bwd_run(float *gx, const float *gy, const float *x, int64_t n, const vf *k,
                            int relu) {
   for (int64_t i = 0; i < n; i++) {
-    vf v = AT(x, i), g = masked(AT(gy, i), v, k[0], k[1], relu);
-    PUT(gx, i) = k[3] * g + (k[4] * (v - k[2]) + k[5]);
+    vf v = AT(x, i) - k[2], g = masked(AT(gy, i), v, k[0], k[1], relu);
+    PUT(gx, i) = k[3] * g + (k[4] * v + k[5]);
   }
 }
 

@@ -30,8 +30,7 @@ static vg_status out_shape(const vg_tensor *x, const vg_tensor *w, const vg_conv
     int64_t k = w->shape[2 + d], reach = p->dilation[d] * (k - 1) + 1,
             span = x->shape[2 + d] + 2 * (int64_t)p->pad[d] - reach;
     if (k < 1 || p->stride[d] < 1 || p->pad[d] < 0 || p->dilation[d] < 1 || span < 0)
-      return vg_fail(VG_ESHAPE,
-                     "conv2d: kernel %lld stride %d pad %d dilation %d does not fit %s",
+      return vg_fail(VG_ESHAPE, "conv2d: kernel %lld stride %d pad %d dilation %d does not fit %s",
                      (long long)k, p->stride[d], p->pad[d], p->dilation[d], vg_shape_str(x));
     s[2 + d] = span / p->stride[d] + 1;
   }

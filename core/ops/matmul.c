@@ -7,8 +7,8 @@
 
 /* The last two dimensions are rows or columns that lie densely, as the kernel wants them. */
 static bool is_dense_matrix(const vg_tensor *t) {
-  int64_t rows = t->shape[t->ndim - 2], cols = t->shape[t->ndim - 1],
-          sr = t->stride[t->ndim - 2], sc = t->stride[t->ndim - 1];
+  int64_t rows = t->shape[t->ndim - 2], cols = t->shape[t->ndim - 1], sr = t->stride[t->ndim - 2],
+          sc = t->stride[t->ndim - 1];
   if (t->n <= 1) return true;
   return ((sc == 1 || cols == 1) && (sr >= cols || rows == 1)) ||
          ((sr == 1 || rows == 1) && (sc >= rows || cols == 1));
