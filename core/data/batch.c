@@ -24,7 +24,7 @@ static vg_image make_image(const vg_batch_plan *b, int64_t k, workspace *ws) {
 }
 
 void vg_batch_fill(float *x, int64_t *y, const vg_batch_plan *b) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (b->count > 8)
   for (int64_t k = 0; k < b->count; k++) {
     workspace ws;
     vg_image m = make_image(b, k, &ws);
@@ -34,7 +34,7 @@ void vg_batch_fill(float *x, int64_t *y, const vg_batch_plan *b) {
 }
 
 void vg_batch_fill_bytes(uint8_t *x, const vg_batch_plan *b) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (b->count > 8)
   for (int64_t k = 0; k < b->count; k++) {
     workspace ws;
     vg_image m = make_image(b, k, &ws);

@@ -9,7 +9,7 @@ local archives = {
   ["cifar-10-python.tar.gz"] = "c58f30108f718f92721af3b95e74349a",
 }
 local known = { data_root = true, url = true, repair = true, max_wait = true, progress = true,
-  md5 = true }
+  md5 = true, partial = true }
 
 -- A URL that names neither archive is taken for a directory that holds the binary one.
 local function target(url)
@@ -21,11 +21,11 @@ local function target(url)
 end
 
 -- Reads everything a copy holds; true, or nil and the first thing wrong with it.
-local function check(root)
+local function check(root, partial)
   for _, train in ipairs { true, false } do
-    local ok, err = pcall(core.data.cifar10, root, train, false)
-    if not ok then return nil, tostring(err) end
-    err:close()
+    local ok, got = pcall(core.data.cifar10, root, train, partial)
+    if not ok then return nil, tostring(got) end
+    got:close()
   end
   return true
 end
@@ -64,7 +64,7 @@ end
 
 -- data_root: directory (./data); url: an archive or a directory that holds one; repair: check what
 -- is there and replace what is damaged; max_wait: give up where it would take longer (seconds);
--- progress: function(done, total).
+-- progress: function(done, total); md5, partial: for archives that are not the official ones.
 return function(o)
   o = o or {}
   util.check_options("fetch", o, known)
@@ -74,14 +74,14 @@ return function(o)
     return true, ("already there: %s (%s)"):format(place.path, place.form)
   end
   if place then
-    local fine = check(root)
+    local fine = check(root, o.partial)
     if fine then return true, ("whole: %s (%s)"):format(place.path, place.form) end
   end
   local archive, why = download(root, o)
   if not archive then return nil, why end
   local ok, problem = core.data.unpack(archive, root)
   if not ok then return nil, problem end
-  ok, problem = check(root)
+  ok, problem = check(root, o.partial)
   if not ok then return nil, problem end
   return true, ("unpacked %s"):format(archive)
 end
