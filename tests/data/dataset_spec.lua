@@ -65,7 +65,8 @@ describe("dataset", function()
     local text, exit = failure(data.synthetic, { augment = "dlvc" })
     assert.matches("no pipeline 'dlvc' %(did you mean 'dlcv'%?%)", text)
     assert.equal(2, exit)
-    assert.matches("val%-split: want a share below 1", failure(data.synthetic, { val_split = -1 }))
+    assert.matches("val%-split: want a share below 1",
+      failure(data.synthetic, { train_images = 9, val_split = -1 }))
   end)
 end)
 
@@ -202,8 +203,8 @@ describe("data module", function()
       #dm:test_dataloader() })
     assert.is_true(dm:train_dataloader().shuffle)
     assert.is_false(dm:val_dataloader().shuffle)
-    assert.matches("^SYNTHETIC ten%-class shapes, not CIFAR%-10; validation = 30 of 300 training " ..
-      "images, seed 42; augmentation dlcv: pad to 36x36", dm:describe())
+    assert.matches("^SYNTHETIC ten%-class shapes, not CIFAR%-10; validation = 30 of 300 " ..
+      "training images, seed 42; augmentation dlcv: pad to 36x36", dm:describe())
     assert.equal("red_disc", dm.classes[1])
     assert.equal("dlcv", dm:config().augment)
   end)

@@ -6,7 +6,7 @@ local util = require "vgg.util"
 local spec = {
   "Downloads CIFAR-10, checks its md5 and unpacks it. A copy that is already there costs nothing.",
   { "data_root", "./data", "directory to put it in" },
-  { "data_url", "", "archive, or a directory that holds cifar-10-binary.tar.gz; default: its home" },
+  { "data_url", "", "archive, or directory that holds cifar-10-binary.tar.gz; default: its home" },
   { "repair", false, "read every file and replace what is damaged" },
   args = "cifar10",
 }

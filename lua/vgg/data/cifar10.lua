@@ -52,25 +52,27 @@ function M.generate(n, seed, train)
   end)
 end
 
--- One of "train", "val", "test" (or "all_train") of what `read(train)` gives.
+local splits = { train = true, val = true, test = true, all_train = true }
+
+-- One of the splits of what `read(train)` gives; options are checked before anything is read.
 local function pick(o, what, classes, read)
-  local split = o.split or "train"
-  local seed = o.seed or 42
+  local split, seed = o.split or "train", o.seed or 42
+  if not splits[split] then
+    error(("%s: no split '%s'%s"):format(what, tostring(split),
+      util.hint(tostring(split), splits)), 3)
+  end
+  local pipeline = transforms.pipeline(o.augment or "none")
   local part = read(split ~= "test")
   local source, n = part.source, part.source:len()
   local note = ("%s images"):format(util.count(n))
   if split == "train" or split == "val" then
-    local n_val = M.val_count(n, o.val_split or 0.1, o.train_share)
-    local train, val = source:split(n_val, seed)
+    local train, val = source:split(M.val_count(n, o.val_split or 0.1, o.train_share), seed)
     source = split == "val" and val or train
     note = ("%s images of %s (seed %d)"):format(util.count(source:len()), util.count(n), seed)
-  elseif split ~= "test" and split ~= "all_train" then
-    error(("%s: no split '%s'%s"):format(what, tostring(split),
-      util.hint(tostring(split), { "train", "val", "test", "all_train" })), 3)
   end
   return dataset.new {
     whole = part, source = source, classes = classes, name = what, split = split, seed = seed,
-    note = note, pipeline = transforms.pipeline(o.augment or "none"),
+    note = note, pipeline = pipeline,
   }
 end
 

@@ -17,7 +17,7 @@ local function target(url)
   local name = util.basename(url:gsub("[?#].*", ""))
   if archives[name] then return url, name end
   if url:find("%.tar%.gz$") then return url, "cifar-10-binary.tar.gz" end
-  return url:gsub("/*$", "/") .. "cifar-10-binary.tar.gz", "cifar-10-binary.tar.gz"
+  return url:gsub("/+$", "") .. "/cifar-10-binary.tar.gz", "cifar-10-binary.tar.gz"
 end
 
 -- Reads everything a copy holds; true, or nil and the first thing wrong with it.
