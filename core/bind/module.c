@@ -38,7 +38,10 @@ static void open_errors(lua_State *L) {
   X(augment)       \
   X(io)            \
   X(fs)            \
-  X(dense)
+  X(dense)         \
+  X(loss)          \
+  X(random)        \
+  X(optim)
 
 #define DECLARE(name) void vglua_open_##name(lua_State *L);
 #define CALL(name) vglua_open_##name(L);

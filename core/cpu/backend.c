@@ -76,4 +76,8 @@ VG_API const vg_backend vg_cpu_backend = {.abi = VG_ABI,
                                           .matmul = &vg_cpu_matmul,
                                           .conv = &vg_cpu_conv,
                                           .pool = &vg_cpu_pool,
-                                          .norm = &vg_cpu_norm};
+                                          .norm = &vg_cpu_norm,
+                                          .softmax = &vg_cpu_softmax,
+                                          .random = &vg_cpu_random,
+                                          .optim = &vg_cpu_optim,
+                                          .metric = &vg_cpu_metric};

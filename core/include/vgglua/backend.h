@@ -257,11 +257,14 @@ typedef struct vg_softmax_vt {
 } vg_softmax_vt;
 
 /* Element i (logical, row-major) of a fill uses word w = i % 4 of block i / 4 of the stream,
-   whatever the layout or thread. u(w) = (w >> 8) / 2^24, all arithmetic in f32: uniform    min(lo +
-   (hi - lo) u, largest float below hi) normal     Box-Muller on the words (0, 1) and (2, 3) of a
-   block, r = sqrt(-2 log(((w_even >> 8) + 1) / 2^24)), t = 2 pi u(w_odd): even elements mean + std
-   r cos t, odd ones ... r sin t bernoulli  1 where (w >> 8) < round(p 2^24) dropout    kept where
-   (w >> 8) >= round(p 2^24) y of the fills is contiguous; f32 or bf16 (bernoulli also u8). */
+   whatever the layout or thread. u(w) = (w >> 8) / 2^24 and all arithmetic is in f32:
+   - uniform: lo + (hi - lo) u, kept below hi;
+   - normal: Box-Muller on the words (0, 1) and (2, 3) of a block: r = sqrt(-2 log(u(w_even) +
+     2^-24)), t = 2 pi u(w_odd); even elements are mean + std r cos t, odd ones mean + std r sin t;
+   - bernoulli: 1 where (w >> 8) < round(p 2^24);
+   - dropout: kept where (w >> 8) >= round(p 2^24).
+
+   y of the fills is contiguous, f32 or bf16 (bernoulli also u8). */
 typedef struct vg_random_vt {
   vg_status (*uniform)(vg_device *, vg_tensor *y, vg_stream, double lo, double hi);
   vg_status (*normal)(vg_device *, vg_tensor *y, vg_stream, double mean, double std);

@@ -1,0 +1,171 @@
+/* Fills and dropout from Philox blocks. Work is cut into runs of elements whose words are computed
+   side by side; which thread computes a run does not matter. */
+#include <math.h>
+
+#include "cpu/blocked.h"
+#include "cpu/clones.h"
+#include "cpu/cpu.h"
+
+enum { LANES = 16, WORDS = 4 * LANES, RUN = 4096 };
+
+/* Words of the LANES blocks from `first` on: vg_stream_block, arranged for vector code. */
+VG_CPU_CLONES
+static void philox_words(vg_stream s, uint64_t first, uint32_t *out) {
+  uint32_t a[LANES], b[LANES], c[LANES], d[LANES];
+  uint32_t k0 = (uint32_t)s.seed, k1 = (uint32_t)(s.seed >> 32);
+  for (int l = 0; l < LANES; l++) {
+    a[l] = (uint32_t)(first + (uint64_t)l);
+    b[l] = (uint32_t)((first + (uint64_t)l) >> 32) | s.purpose << 24;
+    c[l] = (uint32_t)s.index;
+    d[l] = (uint32_t)(s.index >> 32);
+  }
+  for (int round = 0; round < 10; round++) {
+    for (int l = 0; l < LANES; l++) {
+      uint64_t x = (uint64_t)0xD2511F53u * a[l], y = (uint64_t)0xCD9E8D57u * c[l];
+      a[l] = (uint32_t)(y >> 32) ^ b[l] ^ k0;
+      c[l] = (uint32_t)(x >> 32) ^ d[l] ^ k1;
+      b[l] = (uint32_t)y;
+      d[l] = (uint32_t)x;
+    }
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  for (int l = 0; l < LANES; l++) {
+    out[4 * l] = a[l];
+    out[4 * l + 1] = b[l];
+    out[4 * l + 2] = c[l];
+    out[4 * l + 3] = d[l];
+  }
+}
+
+typedef struct fill {
+  vg_stream s;
+  float a, b;   /* low end and width, mean and deviation, or dropout's scale in b */
+  float top;    /* uniform: the largest value allowed */
+  uint32_t p24; /* probability in units of 2^-24 */
+  void (*values)(const struct fill *f, const uint32_t *w, float *v); /* WORDS of them */
+} fill;
+
+static void uniform_values(const fill *f, const uint32_t *w, float *v) {
+  for (int i = 0; i < WORDS; i++) {
+    float u = f->a + f->b * vg_u01(w[i]);
+    v[i] = u < f->top ? u : f->top;
+  }
+}
+
+static void normal_values(const fill *f, const uint32_t *w, float *v) {
+  for (int i = 0; i < WORDS; i += 2) {
+    float r = sqrtf(-2 * logf(vg_u01(w[i]) + 1.0f / 16777216.0f));
+    float t = 6.28318530717958647692f * vg_u01(w[i + 1]);
+    v[i] = f->a + f->b * (r * cosf(t));
+    v[i + 1] = f->a + f->b * (r * sinf(t));
+  }
+}
+
+static void bernoulli_values(const fill *f, const uint32_t *w, float *v) {
+  for (int i = 0; i < WORDS; i++) v[i] = w[i] >> 8 < f->p24 ? 1 : 0;
+}
+
+static void dropout_values(const fill *f, const uint32_t *w, float *v) {
+  for (int i = 0; i < WORDS; i++) v[i] = w[i] >> 8 < f->p24 ? 0 : f->b;
+}
+
+/* Values of logical elements first .. first + n - 1 in pieces of at most WORDS. Returns the piece's
+   length; *at is where it starts in v. */
+static int64_t piece(const fill *f, int64_t first, int64_t n, float *v, int *at) {
+  uint32_t w[WORDS];
+  philox_words(f->s, (uint64_t)first / 4, w);
+  f->values(f, w, v);
+  *at = (int)(first % 4);
+  return n < WORDS - *at ? n : WORDS - *at;
+}
+
+static void store_run(const fill *f, vg_tensor *y, int64_t lo, int64_t hi) {
+  float v[WORDS], *f32 = vg_data(y);
+  uint16_t *bf16 = vg_data(y);
+  uint8_t *u8 = vg_data(y);
+  int at;
+  for (int64_t n, i = lo; i < hi; i += n) {
+    n = piece(f, i, hi - i, v, &at);
+    for (int64_t k = 0; k < n; k++) {
+      if (y->dtype == VG_F32)
+        f32[i + k] = v[at + k];
+      else if (y->dtype == VG_BF16)
+        bf16[i + k] = vg_f32_to_bf16(v[at + k]);
+      else
+        u8[i + k] = (uint8_t)v[at + k];
+    }
+  }
+}
+
+static vg_status run_fill(const vg_device *d, vg_tensor *y, const fill *f) {
+  int64_t runs = (y->n + RUN - 1) / RUN;
+#pragma omp parallel for schedule(static) num_threads(vg_cpu_threads(d)) if (y->n >= VG_CPU_GRAIN)
+  for (int64_t r = 0; r < runs; r++)
+    store_run(f, y, r * RUN, (r + 1) * RUN < y->n ? (r + 1) * RUN : y->n);
+  return VG_OK;
+}
+
+static uint32_t in_24_bits(double p) { return (uint32_t)lrint(p * 16777216.0); }
+
+static vg_status uniform(vg_device *d, vg_tensor *y, vg_stream s, double lo, double hi) {
+  fill f = {.s = s, .a = (float)lo, .b = (float)(hi - lo), .values = uniform_values};
+  f.top = nextafterf((float)hi, (float)lo);
+  return run_fill(d, y, &f);
+}
+
+static vg_status normal(vg_device *d, vg_tensor *y, vg_stream s, double mean, double std) {
+  fill f = {.s = s, .a = (float)mean, .b = (float)std, .values = normal_values};
+  return run_fill(d, y, &f);
+}
+
+static vg_status bernoulli(vg_device *d, vg_tensor *y, vg_stream s, double p) {
+  fill f = {.s = s, .p24 = in_24_bits(p), .values = bernoulli_values};
+  return run_fill(d, y, &f);
+}
+
+/* ---- dropout ---- */
+
+/* Physical elements at, at + step, ... hold the logical elements first, first + 1, ... */
+static void dropout_run(const fill *f, vg_tensor *y, const vg_tensor *x, int64_t at, int64_t step,
+                        int64_t first, int64_t count) {
+  const float *xf = vg_data(x);
+  const uint16_t *xh = vg_data(x);
+  float v[WORDS], *yf = vg_data(y);
+  uint16_t *yh = vg_data(y);
+  int skip;
+  for (int64_t n, i = 0; i < count; i += n) {
+    n = piece(f, first + i, count - i, v, &skip);
+    for (int64_t k = 0; k < n; k++) {
+      int64_t e = at + (i + k) * step;
+      if (x->dtype == VG_F32)
+        yf[e] = xf[e] * v[skip + k];
+      else
+        yh[e] = vg_f32_to_bf16(vg_bf16_to_f32(xh[e]) * v[skip + k]);
+    }
+  }
+}
+
+static vg_status dropout(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_stream s, double p) {
+  fill f = {.s = s, .p24 = in_24_bits(p), .values = dropout_values};
+  int64_t plane = 0, runs = (x->n + RUN - 1) / RUN;
+  f.b = p < 1 ? (float)(1 / (1 - p)) : 0;
+  if (x->layout && x->layout != &vg_cpu_nchw16c)
+    return vg_fail(VG_EUNSUPPORTED, "dropout: layout %s is not supported", x->layout->name);
+  if (x->layout) {
+    plane = x->shape[2] * x->shape[3];
+    runs = x->shape[0] * x->shape[1];
+  }
+#pragma omp parallel for schedule(static) num_threads(vg_cpu_threads(d)) if (x->n >= VG_CPU_GRAIN)
+  for (int64_t r = 0; r < runs; r++) {
+    if (plane) /* r counts n x c: its plane lies VG_CPU_BLOCK apart inside its block of channels */
+      dropout_run(&f, y, x, r / VG_CPU_BLOCK * VG_CPU_BLOCK * plane + r % VG_CPU_BLOCK,
+                  VG_CPU_BLOCK, r * plane, plane);
+    else
+      dropout_run(&f, y, x, r * RUN, 1, r * RUN, (r + 1) * RUN < x->n ? RUN : x->n - r * RUN);
+  }
+  return VG_OK;
+}
+
+const vg_random_vt vg_cpu_random = {
+    .uniform = uniform, .normal = normal, .bernoulli = bernoulli, .dropout = dropout};
