@@ -45,6 +45,17 @@ typedef union vg_attr {
     int64_t offset;
     int dim;
   } view; /* shape and position in the input */
+  struct {
+    vg_reduction kind;
+    vg_reduce_dims dims;
+    vg_scalars s;
+    int ndim;
+    int64_t shape[VG_MAX_DIMS]; /* of the input */
+  } reduce;
+  struct {
+    int kind, ndim[2];
+    int64_t shape[2][VG_MAX_DIMS];
+  } pair; /* the shapes of two operands that are broadcast */
   int64_t words[20];
 } vg_attr;
 

@@ -31,6 +31,12 @@ static void open_errors(lua_State *L) {
 #define OPENERS(X) \
   X(handle)        \
   X(tensor)        \
+  X(create)        \
+  X(arith)         \
+  X(unary)         \
+  X(reduce)        \
+  X(views)         \
+  X(index)         \
   X(device)        \
   X(signals)       \
   X(print)         \

@@ -80,4 +80,7 @@ VG_API const vg_backend vg_cpu_backend = {.abi = VG_ABI,
                                           .softmax = &vg_cpu_softmax,
                                           .random = &vg_cpu_random,
                                           .optim = &vg_cpu_optim,
-                                          .metric = &vg_cpu_metric};
+                                          .metric = &vg_cpu_metric,
+                                          .elementwise = &vg_cpu_elementwise,
+                                          .reduce = &vg_cpu_reduce,
+                                          .index = &vg_cpu_index};

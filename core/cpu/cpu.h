@@ -38,6 +38,10 @@ extern const vg_optim_vt vg_cpu_optim;
 extern const vg_metric_vt vg_cpu_metric;
 extern const vg_memory_vt vg_cpu_memory;
 
+/* cpu/topk.c */
+vg_status vg_cpu_topk(vg_device *d, vg_tensor *values, vg_tensor *indices, const vg_tensor *x,
+                      int dim, bool largest);
+
 /* Frees vg_cpu_priv.dnn; set by cpu/dnn.c when it makes one. */
 extern void (*vg_cpu_dnn_close)(void *dnn);
 

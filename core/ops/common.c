@@ -48,3 +48,25 @@ done:
   return st;
 }
 
+vg_status vg_expand_raw(vg_tensor **out, const vg_tensor *x, int ndim, const int64_t *shape) {
+  int64_t stride[VG_MAX_DIMS];
+  for (int d = 0; d < ndim; d++) {
+    int k = d - (ndim - x->ndim);
+    stride[d] = k < 0 || (x->shape[k] == 1 && shape[d] != 1) ? 0 : x->stride[k];
+  }
+  return vg_view(out, x, ndim, shape, stride, 0);
+}
+
+vg_status vg_filled(vg_tensor **out, vg_device *dev, vg_dtype dtype, int ndim, const int64_t *shape,
+                    double value) {
+  vg_tensor *y = NULL;
+  vg_status st;
+  if (!dev->be->elementwise || !dev->be->elementwise->fill) return vg_unsupported(dev, "fill");
+  VG_TRY(vg_new(&y, dev, dtype, ndim, shape));
+  VG_TRY(dev->be->elementwise->fill(dev, y, value));
+  *out = y;
+  y = NULL;
+done:
+  vg_release(y);
+  return st;
+}

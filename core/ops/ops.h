@@ -15,7 +15,13 @@ VG_API vg_status vg_want_same_device(const char *op, const vg_tensor *a, const v
    when nothing was. */
 VG_API vg_status vg_sum_to_shape(vg_tensor **out, vg_tensor *g, int ndim, const int64_t *shape);
 
+/* A view of x (strided) with size-1 and missing leading dimensions repeated, without history. */
+VG_API vg_status vg_expand_raw(vg_tensor **out, const vg_tensor *x, int ndim, const int64_t *shape);
+VG_API vg_status vg_filled(vg_tensor **out, vg_device *dev, vg_dtype dtype, int ndim,
+                           const int64_t *shape, double value);
+
 /* ---- elementwise.c ---- */
+/* Mixed dtypes go to the first of f32, bf16, i64, u8 among them; `/` of whole numbers gives f32. */
 /* f32 and bf16 (arithmetic also i64, u8); NumPy broadcasting; comparisons give u8 without history.
  */
 VG_API vg_status vg_binary_op(vg_tensor **out, vg_binary op, vg_tensor *a, vg_tensor *b);
@@ -39,7 +45,7 @@ VG_API const char *vg_binary_name(vg_binary op);
 VG_API vg_status vg_reduce(vg_tensor **out, vg_reduction op, vg_scalars s, vg_tensor *x, int ndims,
                            const int *dims, bool keep);
 
-/* ---- layout.c: views with history ---- */
+/* ---- layout.c: views with history; convert.c: the last four ---- */
 VG_API vg_status vg_reshape(vg_tensor **out, vg_tensor *x, int ndim,
                             const int64_t *shape); /* one -1 */
 VG_API vg_status vg_flatten(vg_tensor **out, vg_tensor *x, int first, int last);
@@ -50,9 +56,10 @@ VG_API vg_status vg_expand(vg_tensor **out, vg_tensor *x, int ndim, const int64_
 VG_API vg_status vg_squeeze(vg_tensor **out, vg_tensor *x, int dim);
 VG_API vg_status vg_unsqueeze(vg_tensor **out, vg_tensor *x, int dim);
 VG_API vg_status vg_select(vg_tensor **out, vg_tensor *x, int dim, int64_t index);
+
 VG_API vg_status vg_contiguous(vg_tensor **out, vg_tensor *x);
 VG_API vg_status vg_cast(vg_tensor **out, vg_tensor *x, vg_dtype dtype);
-VG_API vg_status vg_move(vg_tensor **out, vg_tensor *x, vg_device *dev);
+VG_API vg_status vg_move_to(vg_tensor **out, vg_tensor *x, vg_device *dev);
 VG_API vg_status vg_clone(vg_tensor **out, vg_tensor *x);
 
 /* ---- index.c ---- */

@@ -77,6 +77,7 @@ typedef enum vg_unary {
   VG_RELU6,
   VG_ADD_SCALAR,
   VG_MUL_SCALAR,
+  VG_DIV_SCALAR,
   VG_POW_SCALAR,
   VG_RSUB_SCALAR,
   VG_RDIV_SCALAR, /* a op x: a - x, a / x */
