@@ -170,10 +170,16 @@ static int l_load_into(lua_State *L) {
   return vglua_or_refuse(L, vg_load_tensor_into(to, f, t), 1);
 }
 
-/* file:verify() -> true when every CRC holds (or the file has none) */
+/* file:verify(name) -> true when the tensor's CRC holds (or the file has none); without a name: all
+ */
 static int l_verify(lua_State *L) {
   vg_safetensors *f = check_file(L);
   vg_status st = VG_OK;
+  if (!lua_isnoneornil(L, 2)) {
+    st = vg_safetensors_verify(f, check_entry(L, f));
+    lua_pushboolean(L, 1);
+    return vglua_or_refuse(L, st, 1);
+  }
   for (size_t i = 0; i < vg_safetensors_count(f) && st == VG_OK; i++)
     st = vg_safetensors_verify(f, vg_safetensors_at(f, i));
   lua_pushboolean(L, 1);

@@ -15,6 +15,8 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
+enum { START_WRITING = 1 << 20 };
+
 struct vg_replace {
   int fd;
   char *path, *tmp, *what;
@@ -88,6 +90,7 @@ done:
 
 vg_status vg_replace_write_at(vg_replace *r, const void *data, size_t n, uint64_t at) {
   const char *p = data;
+  const uint64_t start = at;
   while (n) {
     ssize_t k = pwrite(r->fd, p, n > (1u << 30) ? 1u << 30 : n, (off_t)at);
     if (k < 0 && errno == EINTR) continue;
@@ -97,6 +100,8 @@ vg_status vg_replace_write_at(vg_replace *r, const void *data, size_t n, uint64_
     at += (uint64_t)k;
   }
   if (at > r->size) r->size = at;
+  if (at - start >= START_WRITING) /* the disk works while the next tensor is summed */
+    sync_file_range(r->fd, (off_t)start, (off_t)(at - start), SYNC_FILE_RANGE_WRITE);
   return VG_OK;
 }
 

@@ -18,6 +18,7 @@ struct vg_safetensors {
   json_t *header, *sums; /* names and metadata live in here */
   vg_st_tensor *tensors;
   const vg_st_tensor **by_name;
+  bool *verified; /* one a tensor: its CRC held once */
   size_t n_tensors;
   vg_st_meta *meta;
   size_t n_meta;
@@ -162,7 +163,8 @@ static vg_status read_tensors(vg_safetensors *f, size_t data_at) {
   vg_status st = VG_OK;
   f->tensors = vg_calloc(n + 1, sizeof *f->tensors);
   f->by_name = vg_calloc(n + 1, sizeof *f->by_name);
-  if (!f->tensors || !f->by_name) return VG_ENOMEM;
+  f->verified = vg_calloc(n + 1, sizeof *f->verified);
+  if (!f->tensors || !f->by_name || !f->verified) return VG_ENOMEM;
   json_object_foreach(f->header, key, v) {
     if (strcmp(key, "__metadata__") == 0) continue;
     VG_TRY(read_tensor(f, &f->tensors[f->n_tensors], key, v, data_at));
@@ -233,6 +235,7 @@ void vg_safetensors_close(vg_safetensors *f) {
   json_decref(f->sums);
   vg_free(f->tensors);
   vg_free(f->by_name);
+  vg_free(f->verified);
   vg_free(f->meta);
   vg_free(f->name);
   vg_free(f->what);
@@ -302,7 +305,10 @@ const char *vg_safetensors_meta(const vg_safetensors *f, const char *key) {
 }
 
 vg_status vg_safetensors_verify(const vg_safetensors *f, const vg_st_tensor *t) {
-  if (f->sums && vg_crc32(0, t->data, t->bytes) != t->crc)
+  size_t i = (size_t)(t - f->tensors);
+  if (!f->sums || f->verified[i]) return VG_OK;
+  if (vg_crc32(0, t->data, t->bytes) != t->crc)
     return damaged(f, "tensor %.200s fails its CRC", t->name);
+  f->verified[i] = true;
   return VG_OK;
 }

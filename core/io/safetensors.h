@@ -83,8 +83,8 @@ VG_API size_t vg_safetensors_meta_count(const vg_safetensors *f);
 VG_API vg_st_meta vg_safetensors_meta_at(const vg_safetensors *f, size_t i); /* sorted by key */
 VG_API const char *vg_safetensors_meta(const vg_safetensors *f, const char *key); /* or NULL */
 
-/* Compares a tensor's bytes with its stored CRC, if the file has them: VG_EDATA "... is damaged:
-   tensor features.0.weight fails its CRC". */
+/* Compares a tensor's bytes with its stored CRC, once, if the file has them: VG_EDATA "... is
+   damaged: tensor features.0.weight fails its CRC". */
 VG_API vg_status vg_safetensors_verify(const vg_safetensors *f, const vg_st_tensor *t);
 
 /* The type a tensor is loaded as: F32 (also F16, F64), BF16, I64 (also the smaller integers) or

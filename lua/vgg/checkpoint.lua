@@ -158,8 +158,10 @@ end
 function checkpoint.load_into(path, tensors, options)
   local file, message = open(path)
   if not file then return nil, message end
-  local ok, why = file:verify()
-  if ok then ok, why = fit.check(file:entries(), tensors, options) end
+  local ok, why = fit.check(file:entries(), tensors, options)
+  for _, name in ipairs(ok and util.keys(tensors) or {}) do
+    if ok then ok, why = file:verify(name) end
+  end
   if not ok then return nil, explain(path, why) end
   core.no_grad(function()
     for name, t in pairs(tensors) do assert(file:load_into(name, t)) end
