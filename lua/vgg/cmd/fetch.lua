@@ -13,7 +13,8 @@ local spec = {
 
 -- One line on a terminal, rewritten; otherwise a line every 30 s.
 local function progress()
-  local tty, start, last, first = util.isatty(2), core.clock(), 0, nil
+  local tty, start, first = util.isatty(2), core.clock(), nil
+  local last = tty and 0 or start
   return function(done, total)
     local now = core.clock()
     first = first or done
