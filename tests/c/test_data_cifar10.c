@@ -213,6 +213,27 @@ static void pickles(void) {
   CHECK_FAILS(load(&r, at("py"), false, true), VG_EDATA, "data: ");
 }
 
+/* Every allocation may fail: an error each time, nothing lost, and success in the end. */
+static void no_memory(void) {
+  static const char *const places[] = {"tests/parity/cifar-py",
+                                       "tests/parity/cifar-py/cifar-10-python.tar.gz", "small"};
+  for (int p = 0; p < 3; p++) {
+    int64_t blocks = vg_alloc_statistics().live_blocks;
+    vg_status st = VG_ENOMEM;
+    int n = 0;
+    while (st != VG_OK && n < 400) {
+      vg_records *r = NULL;
+      vg_alloc_fail_after(++n);
+      st = load(&r, p == 2 ? at(places[p]) : places[p], true, true);
+      vg_alloc_fail_after(0);
+      CHECK(st == VG_OK || (st == VG_ENOMEM && !r));
+      vg_records_release(r);
+      CHECK(vg_alloc_statistics().live_blocks == blocks);
+    }
+    CHECK(st == VG_OK && n > 2);
+  }
+}
+
 /* Golden numbers of torch.utils.data.random_split (mission row DM5). */
 static void splits(void) {
   static const struct {
@@ -275,6 +296,7 @@ int main(void) {
   nothing();
   archives();
   pickles();
+  no_memory();
   splits();
   synthetic();
   CHECK(vg_alloc_statistics().live_blocks == blocks);
