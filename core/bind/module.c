@@ -47,7 +47,8 @@ static void open_errors(lua_State *L) {
   X(dense)         \
   X(loss)          \
   X(random)        \
-  X(optim)
+  X(optim)         \
+  X(metric)
 
 #define DECLARE(name) void vglua_open_##name(lua_State *L);
 #define CALL(name) vglua_open_##name(L);
