@@ -134,9 +134,25 @@ done:
   return st;
 }
 
+/* A leaf's gradient is its own memory, row-major or in a layout: optimizers and clipping change it
+   in place. The caller's count is the only one when nobody else holds gx. */
+static vg_status add_to_leaf(vg_tensor *leaf, vg_tensor *gx) {
+  bool alone = gx->refs == 1 && gx->storage->refs == 1 && (gx->layout || vg_is_contiguous(gx));
+  vg_tensor *own = NULL;
+  vg_status st;
+  if (leaf->grad || alone) return add_into(&leaf->grad, gx);
+  VG_TRY(vg_new_like(&own, gx));
+  VG_TRY(vg_copy_into(own, gx));
+  leaf->grad = own;
+  own = NULL;
+done:
+  vg_release(own);
+  return st;
+}
+
 vg_status vg_edge_add(vg_node *n, int i, vg_tensor *gx) {
   vg_edge *e = &n->edge[i];
-  if (e->leaf) return add_into(&e->leaf->grad, gx);
+  if (e->leaf) return add_to_leaf(e->leaf, gx);
   if (e->node) return add_into(&e->node->gy, gx);
   return VG_OK;
 }
@@ -237,7 +253,7 @@ static vg_status start(vg_tensor *y, vg_tensor *gy) {
     return vg_fail(VG_ESHAPE, "backward: gradient is %s, tensor is %s", vg_shape_str(gy),
                    vg_shape_str(y));
   if (!gy) VG_TRY(ones_like(&ones, y));
-  st = add_into(y->node ? &y->node->gy : &y->grad, gy ? gy : ones);
+  st = y->node ? add_into(&y->node->gy, gy ? gy : ones) : add_to_leaf(y, gy ? gy : ones);
 done:
   vg_release(ones);
   return st;

@@ -35,6 +35,11 @@ static bool should_fail(void) {
   return atomic_fetch_sub(&fail_after, 1) == 1;
 }
 
+__attribute__((constructor)) static void read_environment(void) {
+  const char *n = getenv("VG_FAIL_ALLOC");
+  if (n) atomic_store(&fail_after, atoll(n));
+}
+
 static void *from_system(size_t bytes) {
   atomic_fetch_add(&system_calls, 1);
   return bytes > SIZE_MAX - 63 ? NULL : aligned_alloc(64, (bytes + 63) & ~(size_t)63);

@@ -71,18 +71,19 @@ static size_t distance(const char *a, const char *b) {
   return row[nb];
 }
 
+void vglua_consider(vglua_suggestion *s, const char *candidate) {
+  size_t d = distance(s->word, candidate);
+  if (s->least == 0) s->least = 3; /* three slips are another word */
+  if (strncmp(s->word, candidate, strlen(candidate)) == 0 && d > 2) d = 2; /* padding -> pad */
+  if (d >= s->least) return;
+  s->least = d;
+  s->best = candidate;
+}
+
 static int unknown_option(lua_State *L, const char *op, const char *key, const char *const *known) {
-  const char *best = NULL;
-  size_t least = 3;
-  for (; *known; known++) {
-    size_t d = distance(key, *known);
-    if (strncmp(key, *known, strlen(*known)) == 0 && d > 2) d = 2; /* padding -> pad */
-    if (d < least) {
-      least = d;
-      best = *known;
-    }
-  }
-  if (best) return luaL_error(L, "%s: unknown option '%s' (did you mean '%s'?)", op, key, best);
+  vglua_suggestion s = {.word = key};
+  for (; *known; known++) vglua_consider(&s, *known);
+  if (s.best) return luaL_error(L, "%s: unknown option '%s' (did you mean '%s'?)", op, key, s.best);
   return luaL_error(L, "%s: unknown option '%s'", op, key);
 }
 

@@ -46,6 +46,14 @@ vg_device *vglua_opt_device(lua_State *L, int arg); /* the CPU for nil */
  */
 int vglua_check_shape(lua_State *L, int arg, int64_t *shape);
 
+/* The nearest of some known words: set `word`, offer each candidate, read `best` (NULL: none near).
+   Candidates must outlive it. */
+typedef struct vglua_suggestion {
+  const char *word, *best;
+  size_t least;
+} vglua_suggestion;
+void vglua_consider(vglua_suggestion *s, const char *candidate);
+
 /* Option tables. `known` is a NULL-ended list: any other string key raises
    `conv2d: unknown option 'padding' (did you mean 'pad'?)`. A missing or nil table has no options.
  */

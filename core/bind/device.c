@@ -41,6 +41,12 @@ static int l_set_memory_limit(lua_State *L) {
   return 0;
 }
 
+/* device.fail_alloc(n): the n-th request for memory from now fails, 0: none (for tests) */
+static int l_fail_alloc(lua_State *L) {
+  vg_alloc_fail_after((int64_t)luaL_checknumber(L, 1));
+  return 0;
+}
+
 static int l_reset_peak(lua_State *L) {
   vg_pool_reset_peak(vglua_opt_device(L, 1));
   return 0;
@@ -124,6 +130,7 @@ static const luaL_Reg functions[] = {{"memory", l_memory},
                                      {"host_memory", l_host_memory},
                                      {"set_memory_limit", l_set_memory_limit},
                                      {"reset_peak", l_reset_peak},
+                                     {"fail_alloc", l_fail_alloc},
                                      {"empty_cache", l_empty_cache},
                                      {"open", l_open},
                                      {"describe", l_describe},

@@ -1,8 +1,10 @@
 /* Tensor handles, the context of a state, results and errors. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "bind/bind.h"
+#include "device/pool.h"
 
 static char context_key;
 
@@ -63,12 +65,23 @@ int vglua_return(lua_State *L, vg_status st) { return vglua_return_n(L, st, 1); 
 
 /* ---- handles ---- */
 
+/* VG_GC_STRESS=1: a full collection before every new tensor, so that what is not anchored dies. */
+static bool stress(void) {
+  static int on = -1;
+  if (on < 0) {
+    const char *env = getenv("VG_GC_STRESS");
+    on = env && *env && *env != '0';
+  }
+  return on == 1;
+}
+
 static vg_handle *push_handle(lua_State *L) {
   vg_context *c = vglua_context(L);
   vg_handle *h;
-  if (c->want_collect) { /* the safety net: here, never from inside an allocator */
+  if (c->want_collect || stress()) { /* the safety net: here, never from inside an allocator */
     c->want_collect = false;
     lua_gc(L, LUA_GCCOLLECT, 0);
+    for (int i = 0; i < c->ndevices; i++) vg_pool_collected(c->devices[i]);
   }
   h = lua_newuserdata(L, sizeof *h);
   h->ctx = NULL;

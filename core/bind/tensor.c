@@ -222,28 +222,38 @@ static void push_sizes(lua_State *L, int n, const int64_t *v) {
   }
 }
 
+static const char *const fields[] = {"shape", "dtype",         "device",  "ndim",   "numel",
+                                     "grad",  "requires_grad", "is_leaf", "layout", NULL};
+
 static bool push_field(lua_State *L, vg_tensor *t, const char *k) {
-  if (!strcmp(k, "shape"))
-    push_sizes(L, t->ndim, t->shape);
-  else if (!strcmp(k, "dtype"))
-    lua_pushstring(L, vg_dtype_name(t->dtype));
-  else if (!strcmp(k, "device"))
-    lua_pushstring(L, t->dev->name);
-  else if (!strcmp(k, "ndim"))
-    lua_pushinteger(L, t->ndim);
-  else if (!strcmp(k, "numel"))
-    lua_pushnumber(L, (lua_Number)t->n);
-  else if (!strcmp(k, "grad"))
-    vglua_push_tensor(L, t->grad);
-  else if (!strcmp(k, "requires_grad"))
-    lua_pushboolean(L, t->requires_grad || t->node);
-  else if (!strcmp(k, "is_leaf"))
-    lua_pushboolean(L, !t->node);
-  else if (!strcmp(k, "layout"))
-    lua_pushstring(L, t->layout ? t->layout->name : "strided");
-  else
-    return false;
+  int i = 0;
+  while (fields[i] && strcmp(fields[i], k) != 0) i++;
+  switch (i) {
+    case 0: push_sizes(L, t->ndim, t->shape); break;
+    case 1: lua_pushstring(L, vg_dtype_name(t->dtype)); break;
+    case 2: lua_pushstring(L, t->dev->name); break;
+    case 3: lua_pushinteger(L, t->ndim); break;
+    case 4: lua_pushnumber(L, (lua_Number)t->n); break;
+    case 5: vglua_push_tensor(L, t->grad); break;
+    case 6: lua_pushboolean(L, t->requires_grad || t->node); break;
+    case 7: lua_pushboolean(L, !t->node); break;
+    case 8: lua_pushstring(L, t->layout ? t->layout->name : "strided"); break;
+    default: return false;
+  }
   return true;
+}
+
+/* The methods are the first upvalue of __index. */
+static int no_field(lua_State *L, const char *key) {
+  vglua_suggestion s = {.word = key};
+  for (int i = 0; fields[i]; i++) vglua_consider(&s, fields[i]);
+  lua_pushnil(L);
+  while (lua_next(L, lua_upvalueindex(1))) {
+    lua_pop(L, 1);
+    vglua_consider(&s, lua_tostring(L, -1));
+  }
+  if (s.best) return luaL_error(L, "no field '%s' in Tensor (did you mean '%s'?)", key, s.best);
+  return luaL_error(L, "no field '%s' in Tensor", key);
 }
 
 static int l_index(lua_State *L) {
@@ -253,7 +263,7 @@ static int l_index(lua_State *L) {
     lua_rawget(L, lua_upvalueindex(1));
     if (!lua_isnil(L, -1)) return 1;
     if (push_field(L, vglua_check_tensor(L, 1), key)) return 1;
-    return luaL_error(L, "no field '%s' in Tensor", key);
+    return no_field(L, key);
   }
   lua_getfield(L, lua_upvalueindex(1), "select"); /* x[i] = x:select(1, i) */
   if (lua_isnil(L, -1))

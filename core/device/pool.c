@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "vgglua/backend.h"
 
-enum { CLASSES = 8 * 48, MIN_BLOCK = 512 };
+enum { CLASSES = 8 * 48, MIN_BLOCK = 512, COLLECT_STEP = 256 << 20 };
 
 typedef struct block {
   void *ptr;
@@ -18,6 +18,7 @@ typedef struct vg_pool {
   block *free[CLASSES];
   block *spare; /* headers without a block */
   vg_pool_stats stats;
+  size_t collect_at; /* bytes in use that ask for a collection */
 } vg_pool;
 
 /* Class index of a request and the size every block of that class has. */
@@ -39,6 +40,7 @@ vg_status vg_pool_new(vg_pool **out, vg_device *dev) {
   vg_pool *p = vg_calloc(1, sizeof *p);
   if (!p) return VG_ENOMEM;
   p->dev = dev;
+  p->collect_at = COLLECT_STEP;
   *out = p;
   return VG_OK;
 }
@@ -122,7 +124,7 @@ vg_status vg_buf_take(vg_buf *out, vg_device *dev, size_t bytes) {
   p->stats.live += rounded;
   p->stats.live_blocks++;
   if (p->stats.live > p->stats.peak) p->stats.peak = p->stats.live;
-  if (p->stats.soft_limit && p->stats.live > p->stats.soft_limit) dev->ctx->want_collect = true;
+  if (p->stats.live > p->collect_at) dev->ctx->want_collect = true;
   *out = (vg_buf){.dev = dev, .ptr = ptr, .bytes = rounded};
   return VG_OK;
 }
@@ -148,4 +150,12 @@ void vg_pool_reset_peak(vg_device *dev) { dev->pool->stats.peak = dev->pool->sta
 void vg_pool_set_limit(vg_device *dev, size_t limit, size_t soft_limit) {
   dev->pool->stats.limit = limit;
   dev->pool->stats.soft_limit = soft_limit;
+  dev->pool->collect_at = soft_limit ? soft_limit : COLLECT_STEP;
+}
+
+void vg_pool_collected(vg_device *dev) {
+  vg_pool *p = dev->pool;
+  size_t live = p->stats.live, step = live / 2 > COLLECT_STEP ? live / 2 : COLLECT_STEP;
+  p->collect_at = live + (p->stats.soft_limit ? live / 2 : step);
+  if (p->collect_at < p->stats.soft_limit) p->collect_at = p->stats.soft_limit;
 }

@@ -32,6 +32,10 @@ VG_API void vg_buf_give(vg_buf *b); /* returns it to its pool and zeroes *b; non
 VG_API vg_pool_stats vg_pool_statistics(const vg_device *dev);
 VG_API void vg_pool_reset_peak(vg_device *dev);
 VG_API void vg_pool_set_limit(vg_device *dev, size_t limit, size_t soft_limit);
+/* Tells the pool that unreachable handles were just collected: the next request to collect
+   (vg_context.want_collect) comes when half as much again is in use, at least 256 MB more, and not
+   below the soft limit. */
+VG_API void vg_pool_collected(vg_device *dev);
 VG_API void vg_pool_trim(vg_device *dev); /* gives cached blocks back to the device */
 
 #endif

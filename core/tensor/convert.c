@@ -7,7 +7,7 @@ static vg_status copy_layouts(vg_tensor *y, const vg_tensor *x) {
   const vg_layout_vt *k = y->dev->be->layout;
   if (!y->layout && !x->layout)
     return k && k->copy ? k->copy(y->dev, y, x) : vg_unsupported(y->dev, "copy");
-  if (y->dtype == x->dtype && y->layout == x->layout && k->copy) {
+  if (y->layout == x->layout && k->copy) {
     /* same physical form: copy it as one flat run of elements */
     int64_t n = vg_physical_n(x), one = 1;
     vg_tensor fx = *x, fy = *y;
@@ -43,7 +43,7 @@ vg_status vg_copy_into(vg_tensor *y, const vg_tensor *x) {
     return vg_fail(VG_ESHAPE, "copy: %s into %s", vg_shape_str(x), vg_shape_str(y));
   vg_bump(y);
   if (y->dev != x->dev) return copy_across(y, x);
-  if (x->dtype == y->dtype || (!x->layout && !y->layout)) return copy_layouts(y, x);
+  if (x->dtype == y->dtype || x->layout == y->layout) return copy_layouts(y, x);
   if (x->layout) VG_TRY(vg_new(&plain, x->dev, x->dtype, x->ndim, x->shape));
   if (plain) VG_TRY(copy_layouts(plain, x));
   VG_TRY(vg_new(&cast, y->dev, y->dtype, y->ndim, y->shape));
@@ -78,19 +78,17 @@ vg_status vg_strided(vg_tensor **out, vg_tensor *x) {
 }
 
 vg_status vg_cast_raw(vg_tensor **out, vg_tensor *x, vg_dtype dtype) {
-  vg_tensor *y = NULL, *plain = NULL;
+  vg_tensor *y = NULL;
   vg_status st;
   if (x->dtype == dtype) {
     *out = vg_retain(x);
     return VG_OK;
   }
-  VG_TRY(vg_strided(&plain, x));
-  VG_TRY(vg_new(&y, x->dev, dtype, x->ndim, x->shape));
-  VG_TRY(copy_layouts(y, plain));
+  VG_TRY(vg_new_layout(&y, x->dev, dtype, x->ndim, x->shape, x->layout));
+  VG_TRY(copy_layouts(y, x));
   *out = y;
   y = NULL;
 done:
-  vg_release(plain);
   vg_release(y);
   return st;
 }
