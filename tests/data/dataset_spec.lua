@@ -209,6 +209,16 @@ describe("data module", function()
     assert.equal("dlcv", dm:config().augment)
   end)
 
+  it("knows its classes and its split without being told to look", function()
+    assert.equal("blue_disc", module {}.classes[2])
+    assert.equal("validation = 30 of 300 training images, seed 42", module {}.split_words)
+    local a, b = module { seed = 1, split_seed = 42 }, module { seed = 2, split_seed = 42 }
+    assert.equal("30 of 300 training images, seed 42", tostring(a:val_dataloader().dataset))
+    assert.equal(a:val_dataloader().dataset:record(1), b:val_dataloader().dataset:record(1))
+    assert.not_equal(a:train_dataloader():position(0, 1, 1), b:train_dataloader():position(0, 1, 1))
+    assert.equal("synthetic shapes (not CIFAR-10)", a:test_dataloader().dataset.name)
+  end)
+
   it("reads the other ways of validating", function()
     assert.equal(60, #module { train_share = 0.8 }:val_dataloader().dataset)
     local dm = module { data_split = "test" }

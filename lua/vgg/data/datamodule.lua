@@ -8,11 +8,23 @@ local resolve = require "vgg.data.resolve"
 local transforms = require "vgg.data.transforms"
 
 local Module = { __name = "vgg.data.CIFAR10DataModule" }
-Module.__index = Module
+
+-- Two fields are known only once the data has been looked at: reading one does that.
+function Module.__index(self, key)
+  if key == "classes" then
+    Module.prepare_data(self)
+  elseif key == "split_words" then
+    Module.setup(self, "fit")
+  end
+  local value = rawget(self, key)
+  if value == nil then value = Module[key] end
+  return value
+end
 
 local defaults = {
   data_dir = false, data = "auto", data_url = false, batch_size = 128, val_split = 0.1,
-  train_share = false, seed = 42, augment = "dlcv", data_split = "val", partial_data = false,
+  train_share = false, seed = 42, split_seed = false,
+  augment = "dlcv", data_split = "val", partial_data = false,
   drop_last = false, num_workers = 0, img_size = 32, device = "cpu", progress = false,
   limit_train_batches = false, limit_val_batches = false, limit_test_batches = false,
   overfit_batches = 0, train_images = 50000, test_images = 10000,
@@ -29,6 +41,7 @@ local function check(self)
 end
 
 -- CIFAR10DataModule { data_dir =, batch_size = 128, val_split = 0.1, seed = 42, augment = "dlcv" }
+-- seed: order and augmentation; split_seed: what validates (seed where it is not given).
 -- num_workers is accepted and ignored: batches are made by the compute team itself.
 local function new(o)
   o = o or {}
@@ -39,6 +52,7 @@ local function new(o)
     self[k] = v
   end
   check(self)
+  self.split_seed = self.split_seed or self.seed
   self.train_pipeline = transforms.pipeline(self.augment)
   self.eval_pipeline = transforms.eval(self.train_pipeline)
   self.normalize = self.eval_pipeline.normalize
@@ -53,6 +67,7 @@ function Module:prepare_data()
     url = self.data_url or nil, progress = self.progress or nil }
   self.classes = self.choice.kind == "cifar10" and core.data.cifar10_classes or
     core.data.synthetic_classes
+  if self.choice.why then util.log("warn", "data: %s", self.choice.words) end
 end
 
 local function read(self, train)
@@ -63,7 +78,8 @@ local function read(self, train)
 end
 
 local function make(self, whole, src, split, pipeline, note)
-  return dataset.new { whole = whole, source = src, classes = self.classes, name = self.choice.kind,
+  local name = self.choice.kind == "cifar10" and "CIFAR-10" or "synthetic shapes (not CIFAR-10)"
+  return dataset.new { whole = whole, source = src, classes = self.classes, name = name,
     split = split, pipeline = pipeline, seed = self.seed, note = note }
 end
 
@@ -75,14 +91,16 @@ local function setup_fit(self)
   if self.data_split == "val" then
     n_val = cifar10.val_count(n, self.val_split, self.train_share or nil)
     local val
-    train, val = all:split(n_val, self.seed)
-    self.split_words = cifar10.split_words(n_val, n, self.seed)
-    self.val = make(self, whole, val, "val", self.eval_pipeline, self.split_words)
+    train, val = all:split(n_val, self.split_seed)
+    self.split_words = cifar10.split_words(n_val, n, self.split_seed)
+    self.val = make(self, whole, val, "val", self.eval_pipeline,
+      (self.split_words:gsub("^validation = ", "")))
   else
     local test = read(self, false)
     self.split_words = ("validation = the %s test images (--data-split test), so the best epoch " ..
       "is chosen on the test set"):format(util.count(test.source:len()))
-    self.val = make(self, test, test.source, "test", self.eval_pipeline, self.split_words)
+    self.val = make(self, test, test.source, "test", self.eval_pipeline,
+      (self.split_words:gsub("^validation = ", "")))
   end
   self.train = make(self, whole, train, "train", self.train_pipeline,
     ("%s images of %s"):format(util.count(n - n_val), util.count(n)))
@@ -131,7 +149,7 @@ end
 function Module:describe()
   self:prepare_data()
   local parts = { self.choice.words }
-  if self.split_words then parts[#parts + 1] = self.split_words end
+  if rawget(self, "split_words") then parts[#parts + 1] = self.split_words end
   local name = type(self.augment) == "string" and self.augment .. ": " or ""
   parts[#parts + 1] = "augmentation " .. name .. tostring(self.train_pipeline)
   return table.concat(parts, "; ")
@@ -142,7 +160,8 @@ function Module:config()
   self:prepare_data()
   return {
     data = self.choice.kind, data_split = self.data_split, val_split = self.val_split,
-    train_share = self.train_share, seed = self.seed, batch_size = self.batch_size,
+    train_share = self.train_share, seed = self.seed, split_seed = self.split_seed,
+    batch_size = self.batch_size,
     augment = type(self.augment) == "string" and self.augment or tostring(self.train_pipeline),
     classes = self.classes, mean = self.normalize.mean, std = self.normalize.std,
   }

@@ -32,6 +32,7 @@ end
 
 -- Stops a download whose speed after 15 s means more than max_wait seconds in all.
 local function patient(progress, max_wait, state)
+  if progress == true then progress = require "vgg.data.progress"() end
   local start, first = core.clock(), nil
   return function(done, total)
     first = first or done
@@ -64,7 +65,8 @@ end
 
 -- data_root: directory (./data); url: an archive or a directory that holds one; repair: check what
 -- is there and replace what is damaged; max_wait: give up where it would take longer (seconds);
--- progress: function(done, total); md5, partial: for archives that are not the official ones.
+-- progress: true or function(done, total); md5, partial: for archives that are not the official
+-- ones.
 return function(o)
   o = o or {}
   util.check_options("fetch", o, known)
