@@ -1,4 +1,7 @@
 /* Convolution: layouts, the choice of the algorithm, the calls. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "cpu/blocked.h"
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
@@ -49,8 +52,9 @@ static vg_conv_problem problem(vg_device *d, vg_conv_pass pass, const vg_tensor 
 /* Winograd where it wastes little of its 4 x 4 tiles. */
 static vg_status run(vg_device *d, vg_conv_problem *c, const vg_tensor *x, const vg_tensor *w,
                      const vg_tensor *bias, const vg_tensor *y) {
+  const char *pin = getenv("VGG_CONV");
   c->algorithm = VG_DNN_WINOGRAD;
-  if (c->r != 3 || c->s != 3 || c->p <= 2 || c->q <= 2 || c->c < 32 || c->k < 32 ||
+  if ((pin && !strcmp(pin, "direct")) || c->r != 3 || c->s != 3 || c->p <= 2 || c->q <= 2 || c->c < 32 || c->k < 32 ||
       !vg_dnn_conv_has(d, c))
     c->algorithm = VG_DNN_DIRECT;
   return vg_dnn_conv(d, c, vg_data(x), vg_data(w), bias ? vg_data(bias) : NULL, vg_data(y));
