@@ -49,13 +49,22 @@ static vg_conv_problem problem(vg_device *d, vg_conv_pass pass, const vg_tensor 
   return c;
 }
 
+/* No images, or none of one of the channel kinds: gradients of the weights are sums of nothing. */
+static bool nothing_to_do(const vg_conv_problem *c, vg_tensor *w, vg_tensor *bias) {
+  if (c->n > 0 && c->c > 0 && c->k > 0 && c->h > 0 && c->w > 0) return false;
+  if (c->pass != VG_CONV_BWD_WEIGHT) return true;
+  memset(vg_data(w), 0, (size_t)w->n * sizeof(float));
+  if (bias) memset(vg_data(bias), 0, (size_t)bias->n * sizeof(float));
+  return true;
+}
+
 /* Winograd where it wastes little of its 4 x 4 tiles. */
 static vg_status run(vg_device *d, vg_conv_problem *c, const vg_tensor *x, const vg_tensor *w,
                      const vg_tensor *bias, const vg_tensor *y) {
   const char *pin = getenv("VGG_CONV");
   c->algorithm = VG_DNN_WINOGRAD;
-  if ((pin && !strcmp(pin, "direct")) || c->r != 3 || c->s != 3 || c->p <= 2 || c->q <= 2 || c->c < 32 || c->k < 32 ||
-      !vg_dnn_conv_has(d, c))
+  if ((pin && !strcmp(pin, "direct")) || c->r != 3 || c->s != 3 || c->p <= 2 || c->q <= 2 ||
+      c->c < 32 || c->k < 32 || !vg_dnn_conv_has(d, c))
     c->algorithm = VG_DNN_DIRECT;
   return vg_dnn_conv(d, c, vg_data(x), vg_data(w), bias ? vg_data(bias) : NULL, vg_data(y));
 }
@@ -63,18 +72,21 @@ static vg_status run(vg_device *d, vg_conv_problem *c, const vg_tensor *x, const
 static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,
                      const vg_tensor *bias, const vg_conv2d *p) {
   vg_conv_problem c = problem(d, VG_CONV_FWD, x, w, y, bias != NULL, p);
+  if (nothing_to_do(&c, NULL, NULL)) return VG_OK;
   return run(d, &c, x, w, bias, y);
 }
 
 static vg_status bwd_data(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *w,
                           const vg_conv2d *p) {
   vg_conv_problem c = problem(d, VG_CONV_BWD_DATA, gx, w, gy, false, p);
+  if (nothing_to_do(&c, NULL, NULL)) return VG_OK;
   return run(d, &c, gx, w, NULL, gy);
 }
 
 static vg_status bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
                             const vg_tensor *gy, const vg_conv2d *p) {
   vg_conv_problem c = problem(d, VG_CONV_BWD_WEIGHT, x, gw, gy, gbias != NULL, p);
+  if (nothing_to_do(&c, gw, gbias)) return VG_OK;
   return run(d, &c, x, gw, gbias, gy);
 }
 

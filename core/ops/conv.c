@@ -8,6 +8,9 @@ static vg_status check(const vg_tensor *x, const vg_tensor *w, const vg_tensor *
   if (x->ndim != 4) return vg_fail(VG_ESHAPE, "conv2d: want NCHW, got %s", vg_shape_str(x));
   if (w->ndim != 4)
     return vg_fail(VG_ESHAPE, "conv2d: want a weight of out x in x h x w, got %s", vg_shape_str(w));
+  if (x->shape[1] < 1 || w->shape[0] < 1)
+    return vg_fail(VG_ESHAPE, "conv2d: %s and weight %s have no channels", vg_shape_str(x),
+                   vg_shape_str(w));
   if (p->groups < 1 || x->shape[1] % p->groups || w->shape[0] % p->groups)
     return vg_fail(VG_ESHAPE, "conv2d: %d groups do not divide %lld input and %lld output channels",
                    p->groups, (long long)x->shape[1], (long long)w->shape[0]);

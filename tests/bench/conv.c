@@ -12,9 +12,9 @@ typedef struct layer {
   int64_t c, k, size;
 } layer;
 
-static const layer layers[] = {{3, 64, 32},   {64, 64, 32},  {64, 128, 16}, {128, 128, 16},
-                               {128, 256, 8}, {256, 256, 8}, {256, 512, 4}, {512, 512, 4},
-                               {512, 512, 2}};
+static const layer layers[] = {{3, 64, 32},    {64, 64, 32},  {64, 128, 16},
+                               {128, 128, 16}, {128, 256, 8}, {256, 256, 8},
+                               {256, 512, 4},  {512, 512, 4}, {512, 512, 2}};
 static const int times[] = {1, 1, 1, 1, 1, 2, 1, 2, 3}; /* how often VGG-16 has it */
 
 static void must(vg_status st) {

@@ -26,16 +26,14 @@ describe("batch_norm2d", function()
     x:batch_norm2d { running_mean = mean, running_var = var, training = true, momentum = 1 }
     local flat, means, vars = parity.flat(x), parity.flat(mean), parity.flat(var)
     for k = 1, c do
-      local s, q, m = 0, 0, n * 9
-      local function each(f)
-        for i = 0, n - 1 do
-          for p = 1, 9 do f(flat[(i * c + k - 1) * 9 + p]) end
-        end
+      local values, sum, squares = {}, 0, 0
+      for i = 0, n - 1 do
+        for p = 1, 9 do values[#values + 1] = flat[(i * c + k - 1) * 9 + p] end
       end
-      each(function(a) s = s + a end)
-      each(function(a) q = q + (a - s / m) ^ 2 end)
-      assert.is_true(math.abs(means[k] - s / m) < 3e-4)
-      assert.is_true(math.abs(vars[k] - q / (m - 1)) < 1e-5 * q / m)
+      for _, a in ipairs(values) do sum = sum + a end
+      for _, a in ipairs(values) do squares = squares + (a - sum / #values) ^ 2 end
+      assert.is_true(math.abs(means[k] - sum / #values) < 3e-4)
+      assert.is_true(math.abs(vars[k] * (#values - 1) / squares - 1) < 1e-5)
     end
   end)
 
