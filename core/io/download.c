@@ -287,7 +287,8 @@ static vg_status fetch(transfer *t) {
   int64_t best = t->part.size;
   char have[64];
   for (;;) {
-    outcome o = judge(t, request(t));
+    CURLcode code = request(t);
+    outcome o = t->st == VG_OK ? judge(t, code) : HOPELESS; /* a callback's message stays */
     if (t->stopped) {
       amount(t, have, sizeof have);
       vg_fail(VG_EINTR, "download interrupted after %s", have);

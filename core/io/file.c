@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -88,20 +91,37 @@ done:
   return st;
 }
 
-vg_status vg_replace_write_at(vg_replace *r, const void *data, size_t n, uint64_t at) {
-  const char *p = data;
-  const uint64_t start = at;
+static int write_all(int fd, const char *p, size_t n, uint64_t at) {
   while (n) {
-    ssize_t k = pwrite(r->fd, p, n > (1u << 30) ? 1u << 30 : n, (off_t)at);
+    ssize_t k = pwrite(fd, p, n > (1u << 30) ? 1u << 30 : n, (off_t)at);
     if (k < 0 && errno == EINTR) continue;
-    if (k <= 0) return refuse(r, k < 0 ? errno : ENOSPC);
+    if (k <= 0) return k < 0 ? errno : ENOSPC;
     p += k;
     n -= (size_t)k;
     at += (uint64_t)k;
   }
-  if (at > r->size) r->size = at;
-  if (at - start >= START_WRITING) /* the disk works while the next tensor is summed */
-    sync_file_range(r->fd, (off_t)start, (off_t)(at - start), SYNC_FILE_RANGE_WRITE);
+  return 0;
+}
+
+int vg_write_all(int fd, const void *data, size_t n, uint64_t at) {
+  const struct timespec now = {0};
+  sigset_t limit, before;
+  int err;
+  sigemptyset(&limit);
+  sigaddset(&limit, SIGXFSZ); /* a size limit would kill the process instead of telling us */
+  pthread_sigmask(SIG_BLOCK, &limit, &before);
+  err = write_all(fd, data, n, at);
+  if (err == EFBIG && !sigismember(&before, SIGXFSZ)) sigtimedwait(&limit, NULL, &now);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return err;
+}
+
+vg_status vg_replace_write_at(vg_replace *r, const void *data, size_t n, uint64_t at) {
+  int err = vg_write_all(r->fd, data, n, at);
+  if (err) return refuse(r, err);
+  if (n >= START_WRITING) /* the disk works while the next tensor is summed */
+    sync_file_range(r->fd, (off_t)at, (off_t)n, SYNC_FILE_RANGE_WRITE);
+  if (at + n > r->size) r->size = at + n;
   return VG_OK;
 }
 

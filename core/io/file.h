@@ -23,6 +23,9 @@ VG_API void vg_replace_abort(vg_replace *r); /* NULL is fine; the previous file 
 /* All of it in one call. */
 VG_API vg_status vg_file_replace(const char *path, const void *data, size_t n, const char *what);
 
+/* All n bytes at offset `at`: 0 or errno (EFBIG, too, instead of a signal). */
+int vg_write_all(int fd, const void *data, size_t n, uint64_t at);
+
 /* A whole file read-only in memory. A file that shrinks while mapped kills the process on access,
    as everywhere; replaced files (renames) are safe. */
 typedef struct vg_map {

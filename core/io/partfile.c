@@ -97,15 +97,12 @@ vg_status vg_part_restart(vg_part *p, const char *url, const char *version) {
 }
 
 vg_status vg_part_write(vg_part *p, const void *data, size_t n) {
-  const char *from = data;
-  while (n) {
-    ssize_t k = pwrite(p->fd, from, n, (off_t)p->size);
-    if (k < 0 && errno == EINTR) continue;
-    if (k <= 0) return failed(p, "writing");
-    from += k;
-    n -= (size_t)k;
-    p->size += k;
+  int err = vg_write_all(p->fd, data, n, (uint64_t)p->size);
+  if (err) {
+    errno = err;
+    return failed(p, "writing");
   }
+  p->size += (int64_t)n;
   return VG_OK;
 }
 

@@ -2,6 +2,7 @@
    runs that server, prints its port and ends when asked for /quit: the Lua specs use it so. */
 #include "io/download.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "device/interrupt.h"
@@ -162,6 +163,20 @@ static void refusals(void) {
   CHECK_FAILS(vg_download(&q), VG_EIO, "weights: mkdir: cannot make '/proc/none'");
 }
 
+/* No room for the bytes: said so, what came is kept and the rest fetched later. */
+static void no_room(void) {
+  vg_download_request q = ask("full", "room.bin");
+  struct rlimit old, small = {.rlim_cur = 1 << 17};
+  CHECK(getrlimit(RLIMIT_FSIZE, &old) == 0);
+  small.rlim_max = old.rlim_max;
+  CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  CHECK_FAILS(vg_download(&q), VG_EIO, "weights: File too large while writing '");
+  CHECK(strstr(vg_error(), "; kept room.bin.part, run again to resume"));
+  CHECK(setrlimit(RLIMIT_FSIZE, &old) == 0);
+  CHECK_OK(vg_download(&q));
+  CHECK(whole(q.path, 1) && strncmp(server.range, "bytes=", 6) == 0);
+}
+
 static int stop_early(void *arg, int64_t done, int64_t total) {
   int *calls = arg;
   (void)total;
@@ -223,6 +238,7 @@ int main(int argc, char **argv) {
   strange_parts();
   sums();
   refusals();
+  no_room();
   interrupts();
   together();
   http_stop(&server);

@@ -173,6 +173,24 @@ static void limits(void) {
   free(many);
 }
 
+/* Memory that runs out at any point: an answer, and nothing left behind. */
+static void no_memory(void) {
+  vg_pickle *p = NULL;
+  size_t n;
+  char *data = read_file(HERE "values_p2.pkl", &n);
+  vg_status st = VG_ENOMEM;
+  int rounds = 0;
+  while (st == VG_ENOMEM && rounds < 200) {
+    vg_alloc_fail_after(++rounds);
+    st = vg_pickle_load(&p, data, n, "x", NULL);
+    vg_alloc_fail_after(0);
+  }
+  CHECK_OK(st);
+  CHECK(rounds > 3);
+  vg_pickle_free(p);
+  free(data);
+}
+
 int main(void) {
   batch("batch_py2.pkl");
   for (int protocol = 0; protocol < 6; protocol++) {
@@ -192,5 +210,6 @@ int main(void) {
   refused("bad_set.pkl", "opcode 0x8f is refused");
   hooks();
   limits();
+  no_memory();
   return finish();
 }

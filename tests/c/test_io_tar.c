@@ -125,11 +125,25 @@ static void lies(void) {
   }
 }
 
+static void no_memory(void) {
+  vg_status st = VG_ENOMEM;
+  seen s = {0};
+  int rounds = 0;
+  while (st == VG_ENOMEM && rounds < 50) {
+    vg_alloc_fail_after(++rounds);
+    st = vg_tar_each("tests/parity/io/pax.tar.gz", note, &s);
+    vg_alloc_fail_after(0);
+  }
+  CHECK_OK(st);
+  CHECK(rounds > 2);
+}
+
 int main(void) {
   formats();
   choice();
   cuts();
   gz_damage();
   lies();
+  no_memory();
   return finish();
 }
