@@ -14,6 +14,8 @@
 
 /* The state's context, made on first use and freed when the state closes. */
 vg_context *vglua_context(lua_State *L);
+/* False before the first use and once the context was freed: finalisers ask before they release. */
+bool vglua_is_open(lua_State *L);
 
 /* ---- results ---- */
 /* st == VG_OK: returns 1 (the value on top of the stack); else raises. Misuse (argument, shape,

@@ -36,6 +36,15 @@ vg_context *vglua_context(lua_State *L) {
   return *box;
 }
 
+bool vglua_is_open(lua_State *L) {
+  vg_context **box;
+  lua_pushlightuserdata(L, &context_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  box = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return box && *box;
+}
+
 /* ---- results ---- */
 
 static bool is_misuse(vg_status st) {

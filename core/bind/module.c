@@ -48,7 +48,8 @@ static void open_errors(lua_State *L) {
   X(loss)          \
   X(random)        \
   X(optim)         \
-  X(metric)
+  X(metric)        \
+  X(layer)
 
 #define DECLARE(name) void vglua_open_##name(lua_State *L);
 #define CALL(name) vglua_open_##name(L);

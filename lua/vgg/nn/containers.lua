@@ -1,0 +1,131 @@
+-- Modules that hold modules: Sequential, ModuleList, Residual, and the small glue between them.
+local class = require "vgg.class"
+local Module = require "vgg.module"
+local util = require "vgg.util"
+local activations = require "vgg.nn.activations"
+
+local containers = {}
+
+-- Sequential { layer, layer, ... }: children are named "0", "1", ... as in PyTorch. A BatchNorm2d
+-- followed by a ReLU runs as one fused call while no hook sits on either (fuse = false: never).
+local Sequential = class("Sequential", Module)
+containers.Sequential = Sequential
+
+function Sequential:init(layers)
+  local fuse = true
+  for key, value in pairs(layers or {}) do
+    if key == "fuse" then
+      fuse = value and true or false
+    elseif type(key) ~= "number" then
+      error(("Sequential: unknown option '%s'; layers come in order, without names"):format(
+        tostring(key)), 3)
+    end
+  end
+  rawset(self, "fuse", fuse)
+  for _, layer in ipairs(layers or {}) do self:add(layer) end
+end
+
+function Sequential:add(layer)
+  self:add_module(tostring(#self._order), layer)
+  return self
+end
+
+local function is_plain(module)
+  return not (rawget(module, "_hooks") or rawget(module, "_pre_hooks"))
+end
+
+local function fusable(norm, relu)
+  return norm.fuses_relu and getmetatable(relu) == activations.ReLU and is_plain(norm)
+    and is_plain(relu)
+end
+
+function Sequential:forward(x)
+  local order, modules = self._order, self._modules
+  local i, n = 1, #order
+  while i <= n do
+    local module, following = modules[order[i]], modules[order[i + 1]]
+    if self.fuse and following and fusable(module, following) then
+      x = module(x, true)
+      if not following._out then
+        rawset(following, "_in", module._out)
+        rawset(following, "_out", module._out)
+      end
+      i = i + 2
+    else
+      x = module(x)
+      i = i + 1
+    end
+  end
+  return x
+end
+
+-- ModuleList { module, ... }: children to iterate over, without a forward of its own.
+local ModuleList = class("ModuleList", Module)
+containers.ModuleList = ModuleList
+
+function ModuleList:init(modules)
+  for _, module in ipairs(modules or {}) do self:add(module) end
+end
+
+ModuleList.add = Sequential.add
+
+-- Iterates position, module.
+function ModuleList:iter()
+  local i = 0
+  return function()
+    i = i + 1
+    local name = self._order[i]
+    if name then return i, self._modules[name] end
+  end
+end
+
+-- Residual { body [, shortcut = module] }: body(x) + x, or + shortcut(x).
+local Residual = class("Residual", Module)
+containers.Residual = Residual
+
+function Residual:init(parts)
+  for key in pairs(parts) do
+    if key ~= 1 and key ~= "shortcut" then
+      error(("Residual: unknown option '%s'"):format(tostring(key)), 3)
+    end
+  end
+  self.body = parts[1]
+  if parts.shortcut then self.shortcut = parts.shortcut end
+end
+
+function Residual:forward(x)
+  local shortcut = self._modules.shortcut
+  return self.body(x) + (shortcut and shortcut(x) or x)
+end
+
+-- Lambda { function(x) ... end }: any function of tensors as a layer.
+local Lambda = class("Lambda", Module)
+containers.Lambda = Lambda
+
+function Lambda:init(parts)
+  local fn = type(parts) == "table" and parts[1] or parts
+  if type(fn) ~= "function" then error("Lambda: want a function, got a " .. type(fn), 3) end
+  rawset(self, "fn", fn)
+end
+
+function Lambda:forward(...) return self.fn(...) end
+
+local Identity = class("Identity", Module)
+containers.Identity = Identity
+
+function Identity.forward(_, x) return x end
+
+-- Flatten { first = 2, last = -1 }: joins dimensions, by default all but the batch.
+local Flatten = class("Flatten", Module)
+containers.Flatten = Flatten
+
+function Flatten:init(options)
+  options = options or {}
+  util.check_options("Flatten", options, { first = 2, last = -1 }, 3)
+  rawset(self, "first", options.first or 2)
+  rawset(self, "last", options.last or -1)
+end
+
+function Flatten:forward(x) return x:flatten(self.first, self.last) end
+
+return containers
