@@ -74,7 +74,8 @@ function hash.differs(t, k, digest, tolerance, floor)
   local norm = math.max(digest.norm, (floor or 0) * math.sqrt(n))
   local max = math.max(digest.max, floor or 0)
   local function far(what, got, want, size)
-    if not (math.abs(got - want) <= tolerance * size) then
+    local fits = math.abs(got - want) <= tolerance * size -- never for NaN
+    if not fits then
       return ("%s %.9g, want %.9g (off by %.2g of %.3g)"):format(what, got, want,
         math.abs(got - want) / size, size)
     end

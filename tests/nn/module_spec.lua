@@ -1,4 +1,4 @@
--- nn.Module: registration, walking, state dicts, modes, hooks, errors that name the layer, printing.
+-- nn.Module: registration, walking, state dicts, modes, hooks, errors with the layer, printing.
 local vgg = require "vgg"
 local util = require "vgg.util"
 local nn = vgg.nn
@@ -46,7 +46,8 @@ describe("a module", function()
     assert.same({ "features.0.seen", "features.0.norm.running_mean",
       "features.0.norm.running_var", "features.0.norm.num_batches_tracked" },
       names(net:named_buffers()))
-    assert.same({ "classifier.weight", "classifier.bias" }, names(net:named_parameters "classifier"))
+    assert.same({ "classifier.weight", "classifier.bias" },
+      names(net:named_parameters "classifier"))
     assert.equal(2, #net:parameters "classifier")
     assert.equal(7, #net:parameters())
     assert.same({ "features", "classifier" }, names(net:named_children()))
@@ -63,7 +64,8 @@ describe("a module", function()
     assert.equal(net.features[1].conv.weight, net:get "features.0.conv.weight")
     assert.equal("no field 'wieght' in Conv2d (did you mean 'weight'?)",
       message(function() return net.features[1].conv.wieght end))
-    assert.equal("no layer 4 in Sequential: it has 3", message(function() return net.features[4] end))
+    assert.equal("no layer 4 in Sequential: it has 3",
+      message(function() return net.features[4] end))
     assert.equal("no layer 'clasifier' in Net (did you mean 'classifier'?)",
       message(net.get, net, "clasifier.weight"))
     assert.equal("no layer '7' in features", message(net.parameters, net, "features.7"))
@@ -281,7 +283,9 @@ describe("containers", function()
     local x = hash.images({ 2, 3 }, 1)
     local double = nn.Residual { nn.Identity {} }
     assert.same((x * 2):totable(), double(x):totable())
-    local shorted = nn.Residual { nn.Identity {}, shortcut = nn.Lambda { function(t) return t * 2 end } }
+    local shorted = nn.Residual {
+      nn.Identity {}, shortcut = nn.Lambda { function(t) return t * 2 end },
+    }
     assert.is_true((shorted(x) - x * 3):abs():amax():item() < 1e-6)
     local list = nn.ModuleList { nn.Linear { 3, 2 } }
     list:add(nn.Linear { 2, 5 })
@@ -339,8 +343,9 @@ describe("printing", function()
     }, "\n"), tostring(net))
     net(images())
     local text = tostring(net)
-    assert.is_truthy(text:find("(conv) Conv2d 3 -> 4, kernel 3, pad 1  3x8x8 -> 4x8x8  112", 1, true))
-    assert.is_truthy(text:find("(classifier) Linear 64 -> 10           64 -> 10        650", 1, true))
+    local function shows(line) assert.is_truthy(text:find(line, 1, true), text) end
+    shows "(conv) Conv2d 3 -> 4, kernel 3, pad 1  3x8x8 -> 4x8x8  112"
+    shows "(classifier) Linear 64 -> 10               64 -> 10        650"
     net.features:freeze()
     assert.equal("Net  771 parameters  650 trained  eval  cpu", net:headline())
     assert.equal("BatchNorm2d 4, eps 0.001, not affine  train",

@@ -1,0 +1,98 @@
+-- One training step and ten Adam steps of the whole models against PyTorch, from equal weights and
+-- images (tests/parity/make_step.py): loss, logits, every gradient, every running statistic.
+local vgg = require "vgg"
+local json = require "vgg.json"
+local models, optim = vgg.models, vgg.optim
+local hash = dofile "tests/nn/hash.lua"
+
+local function stored(name)
+  local file = assert(io.open("tests/parity/nn/step_" .. name .. ".json"))
+  local text = file:read "*a"
+  file:close()
+  return json.decode(text)
+end
+
+local function free(model)
+  for _, p in pairs((model:state_dict())) do p:free() end
+  collectgarbage()
+end
+
+local function near(want, got, tolerance, what)
+  assert.is_true(math.abs(got - want) <= tolerance * math.abs(want),
+    ("%s is %.9g, want %.9g"):format(what, got, want))
+end
+
+-- Largest difference against the largest stored value.
+local function logits_near(want, logits, what)
+  local got, worst, size = logits:flatten():totable(), 0, 0
+  assert.equal(#want, #got)
+  for i, w in ipairs(want) do
+    worst, size = math.max(worst, math.abs(got[i] - w)), math.max(size, math.abs(w))
+  end
+  assert.is_true(worst <= 1e-4 * size, ("%s are off by %.2g"):format(what, worst / size))
+end
+
+-- A bias in front of a batch norm has a gradient of zero, so what it holds is rounding: it is
+-- measured against the gradient of the weight of the same layer.
+local function floor_of(name, want)
+  local module, kind = name:match "^(.*)%.(%w+)$"
+  local weight = kind == "bias" and want.gradients[module .. ".weight"]
+  return weight and want.gradients[name].max < 1e-4 * weight.max and weight.max or 0
+end
+
+for name, options in pairs { vgg16_bn = {}, cifar10net = { batchnorm = true } } do
+  describe("a training step of " .. name, function()
+    it("is PyTorch's", function()
+      local want = stored(name)
+      local model = models.build(name, options)
+      hash.set_weights(model)
+      local x = hash.images({ want.batch, 3, 32, 32 }, 1000 + 10 * want.seed)
+      local y = hash.labels(want.batch, 1001 + 10 * want.seed, 10)
+      vgg.no_grad(function() logits_near(want.logits, model:eval()(x), "logits") end)
+      local loss = model:train()(x):cross_entropy(y)
+      loss:backward()
+      near(want.loss, loss:item(), 1e-5, "loss")
+      local k = 0
+      for tensor_name, p in model:named_parameters() do
+        local wrong = hash.differs(p.grad, k, want.gradients[tensor_name], 1e-4,
+          floor_of(tensor_name, want))
+        assert.equal("", wrong, tensor_name)
+        k = k + 1
+      end
+      k = 0
+      for tensor_name, b in model:named_buffers() do
+        local digest = want.statistics[tensor_name]
+        if digest then
+          assert.equal("", hash.differs(b, 500 + k, digest, 1e-5), tensor_name)
+        else
+          assert.equal(want.batches_tracked, b:item())
+        end
+        k = k + 1
+      end
+      vgg.no_grad(function()
+        logits_near(want.logits_after, model:eval()(x), "logits with the new statistics")
+      end)
+      free(model)
+    end)
+
+    it("repeated ten times with Adam loses as PyTorch does", function()
+      local want = stored(name)
+      local model = models.build(name, options)
+      hash.set_weights(model)
+      local optimizer = optim.Adam { model:parameters(), lr = 1e-4 }
+      local x = hash.images({ want.batch, 3, 32, 32 }, 1000 + 10 * want.seed)
+      local y = hash.labels(want.batch, 1001 + 10 * want.seed, 10)
+      for i = 1, 10 do
+        local loss = vgg.scope(function()
+          optimizer:zero_grad()
+          local l = model(x):cross_entropy(y)
+          l:backward()
+          optimizer:step()
+          return l:item()
+        end)
+        near(want.adam_losses[i], loss, 1e-3, "loss " .. i)
+      end
+      free(model)
+    end)
+  end)
+end
