@@ -43,10 +43,10 @@ function Module.__index(self, key)
   local order = rawget(self, "_order")
   if type(key) == "number" then
     if order[key] then return modules[order[key]] end
-    error(("no layer %s in %s: it has %d"):format(tostring(key), self.__name, #order), 2)
+    calls.mistake("no layer %s in %s: it has %d", tostring(key), self.__name, #order)
   end
-  error(("no field '%s' in %s%s"):format(tostring(key), self.__name,
-    util.hint(tostring(key), self:fields())), 2)
+  calls.mistake("no field '%s' in %s%s", tostring(key), self.__name,
+    util.hint(tostring(key), self:fields()))
 end
 
 function Module.__newindex(self, key, value)
@@ -63,18 +63,18 @@ end
 
 local function check_name(self, key, what)
   if type(key) ~= "string" or key == "" or key:find(".", 1, true) then
-    error(("%s: a %s needs a name without dots, got '%s'"):format(self.__name, what,
-      tostring(key)), 3)
+    calls.mistake("%s: a %s needs a name without dots, got '%s'", self.__name, what,
+      tostring(key))
   end
   if getmetatable(self)[key] ~= nil then
-    error(("%s: '%s' is a method and cannot name a %s"):format(self.__name, key, what), 3)
+    calls.mistake("%s: '%s' is a method and cannot name a %s", self.__name, key, what)
   end
 end
 
 function Module:add_module(name, module)
   check_name(self, name, "child")
   if not Module.is(module) then
-    error(("%s: child '%s' is a %s, not a module"):format(self.__name, name, type(module)), 2)
+    calls.mistake("%s: child '%s' is a %s, not a module", self.__name, name, type(module))
   end
   if not self._modules[name] then self._order[#self._order + 1] = name end
   self._modules[name] = module
@@ -84,7 +84,7 @@ end
 local function register(self, name, tensor, is_buffer)
   check_name(self, name, is_buffer and "buffer" or "parameter")
   if not is_tensor(tensor) then
-    error(("%s: '%s' is a %s, not a tensor"):format(self.__name, name, type(tensor)), 3)
+    calls.mistake("%s: '%s' is a %s, not a tensor", self.__name, name, type(tensor))
   end
   if not self._tensors[name] then self._names[#self._names + 1] = name end
   self._tensors[name] = tensor:keep()
@@ -112,7 +112,7 @@ end
 -- Training or evaluation mode of the whole tree; what is frozen stays in evaluation mode.
 function Module:train(mode)
   if mode == nil then mode = true end
-  if type(mode) ~= "boolean" then error("train: want true or false", 2) end
+  if type(mode) ~= "boolean" then calls.mistake "train: want true or false" end
   return self:apply(function(module) module:set_training(mode and not module._frozen) end)
 end
 
@@ -147,7 +147,7 @@ end
 
 -- Moves every tensor in place ("cpu", "cuda", "cuda:1"): who holds a parameter keeps it.
 function Module:to(device)
-  if type(device) ~= "string" then error("to: want the name of a device", 2) end
+  if type(device) ~= "string" then calls.mistake "to: want the name of a device" end
   core.scope(function()
     local function move(tensor) core.layer.become_(tensor, tensor:detach():to(device)) end
     for _, tensor in self:named_parameters() do move(tensor) end
@@ -159,7 +159,7 @@ end
 -- ---- calling ----
 
 local function add_hook(self, list, fn)
-  if type(fn) ~= "function" then error("a hook is a function, got a " .. type(fn), 3) end
+  if type(fn) ~= "function" then calls.mistake("a hook is a function, got a %s", type(fn)) end
   local hooks = rawget(self, list) or {}
   rawset(self, list, hooks)
   hooks[#hooks + 1] = fn

@@ -8,8 +8,8 @@ for _, part in ipairs { "leaf", "activations", "pooling", "losses", "containers"
   for name, value in pairs(require("vgg.nn." .. part)) do nn[name] = value end
 end
 
-local count = require "vgg.nn.count"
-nn.count_macs = count.macs
+nn.init = require("vgg.core").init -- kaiming_normal_, zeros_, ... on tensors
+nn.count_macs = require("vgg.nn.count").macs
 
 -- A new kind of module: local Net = nn.class "Net"; function Net:init(options) ... end
 function nn.class(name) return Module:extend(name) end

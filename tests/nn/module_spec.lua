@@ -333,13 +333,13 @@ describe("printing", function()
     local net = Net():eval()
     assert.equal(table.concat({
       "Net  771 parameters  eval  cpu",
-      "  (features) Sequential                       121",
-      "    (0) Block                                 121",
-      "      (conv) Conv2d 3 -> 4, kernel 3, pad 1   112",
-      "      (norm) BatchNorm2d 4                      8",
+      "  (features) Sequential                      121",
+      "    (0) Block                                121",
+      "      (conv) Conv2d 3 -> 4, kernel 3, pad 1  112",
+      "      (norm) BatchNorm2d 4                     8",
       "    (1) ReLU",
       "    (2) MaxPool2d, kernel 2",
-      "  (classifier) Linear 64 -> 10                650",
+      "  (classifier) Linear 64 -> 10               650",
     }, "\n"), tostring(net))
     net(images())
     local text = tostring(net)

@@ -29,7 +29,7 @@ local function initialise(model)
   for _, layer in model.features:named_children() do
     if layer.__name == "Conv2d" then
       nn.init.kaiming_normal_(layer.weight, { mode = "fan_out", nonlinearity = "relu" })
-      nn.init.zeros_(layer.bias)
+      nn.init.constant_(layer.bias, 0)
     end
   end
 end

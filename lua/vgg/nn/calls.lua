@@ -2,6 +2,20 @@
 -- added once at the outermost call.
 local calls = {}
 
+local library = debug.getinfo(1, "S").source:match "^(.*/)nn/calls%.lua$" or "@vgg/"
+
+-- Raises a mistake at the first position outside this library.
+function calls.mistake(fmt, ...)
+  local level = 2
+  while true do
+    local info = debug.getinfo(level, "S")
+    if not info then break end
+    if info.what ~= "C" and info.source:sub(1, #library) ~= library then break end
+    level = level + 1
+  end
+  error(select("#", ...) > 0 and fmt:format(...) or fmt, level)
+end
+
 local stack, depth = {}, 0 -- the modules that are running, outermost first
 
 local function shape_of(value)

@@ -1,6 +1,7 @@
 -- Modules that hold modules: Sequential, ModuleList, Residual, and the small glue between them.
 local class = require "vgg.class"
 local Module = require "vgg.module"
+local calls = require "vgg.nn.calls"
 local util = require "vgg.util"
 local activations = require "vgg.nn.activations"
 
@@ -17,8 +18,8 @@ function Sequential:init(layers)
     if key == "fuse" then
       fuse = value and true or false
     elseif type(key) ~= "number" then
-      error(("Sequential: unknown option '%s'; layers come in order, without names"):format(
-        tostring(key)), 3)
+      calls.mistake("Sequential: unknown option '%s'; layers come in order, without names",
+        tostring(key))
     end
   end
   rawset(self, "fuse", fuse)
@@ -86,7 +87,7 @@ containers.Residual = Residual
 function Residual:init(parts)
   for key in pairs(parts) do
     if key ~= 1 and key ~= "shortcut" then
-      error(("Residual: unknown option '%s'"):format(tostring(key)), 3)
+      calls.mistake("Residual: unknown option '%s'", tostring(key))
     end
   end
   self.body = parts[1]
@@ -104,7 +105,7 @@ containers.Lambda = Lambda
 
 function Lambda:init(parts)
   local fn = type(parts) == "table" and parts[1] or parts
-  if type(fn) ~= "function" then error("Lambda: want a function, got a " .. type(fn), 3) end
+  if type(fn) ~= "function" then calls.mistake("Lambda: want a function, got a %s", type(fn)) end
   rawset(self, "fn", fn)
 end
 

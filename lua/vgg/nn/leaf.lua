@@ -10,7 +10,8 @@ local Leaf = class("Leaf", Module)
 function Leaf:init(options)
   local ok, layer = pcall(core.layer[self.__name], options)
   if not ok then
-    error(type(layer) == "string" and calls.without_position(layer) or layer, 3)
+    if type(layer) ~= "string" then error(layer, 0) end
+    calls.mistake("%s", calls.without_position(layer))
   end
   rawset(self, "_layer", layer)
   local i = 1

@@ -1,4 +1,5 @@
 -- Losses as layers: nn.CrossEntropyLoss { label_smoothing = 0.1 }, nn.MSELoss {}.
+local calls = require "vgg.nn.calls"
 local simple = require "vgg.nn.simple"
 
 local losses = {}
@@ -6,8 +7,8 @@ local losses = {}
 local function check_reduction(self)
   local r = self.reduction
   if r ~= "mean" and r ~= "sum" and r ~= "none" then
-    error(("%s: reduction is 'mean', 'sum' or 'none', got '%s'"):format(self.__name,
-      tostring(r)), 4)
+    calls.mistake("%s: reduction is 'mean', 'sum' or 'none', got '%s'", self.__name,
+      tostring(r))
   end
 end
 
@@ -25,7 +26,10 @@ function losses.CrossEntropyLoss.check(self)
 end
 
 losses.MSELoss = simple.layer("MSELoss", {}, { reduction = "mean" }, function(self, x, target)
-  return x:mse_loss(target, { reduction = self.reduction })
+  local d = x - target
+  local squares = d * d
+  if self.reduction == "none" then return squares end
+  return self.reduction == "sum" and squares:sum() or squares:mean()
 end)
 losses.MSELoss.check = check_reduction
 

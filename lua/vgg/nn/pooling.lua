@@ -1,4 +1,5 @@
 -- Pooling and dropout as layers: nn.MaxPool2d { 2 }, nn.Dropout { 0.5 }, ...
+local calls = require "vgg.nn.calls"
 local simple = require "vgg.nn.simple"
 
 local pooling = {}
@@ -45,7 +46,7 @@ end)
 
 function pooling.Dropout.check(self)
   if type(self.p) ~= "number" or not (self.p >= 0 and self.p <= 1) then
-    error(("Dropout: want a probability from 0 to 1, got %s"):format(tostring(self.p)), 4)
+    calls.mistake("Dropout: want a probability from 0 to 1, got %s", tostring(self.p))
   end
 end
 

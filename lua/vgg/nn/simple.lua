@@ -1,6 +1,7 @@
 -- A helper for layers without parameters: a class from its option names and one function.
 local class = require "vgg.class"
 local Module = require "vgg.module"
+local calls = require "vgg.nn.calls"
 local util = require "vgg.util"
 
 -- simple("LeakyReLU", { "slope" }, { slope = 0.01 }, function(self, x) ... end): positions in the
@@ -16,27 +17,31 @@ end
 local function init(self, options)
   local cls, given = getmetatable(self), {}
   if options ~= nil and type(options) ~= "table" then
-    error(("%s: want one table of options, got %s"):format(cls.__name, type(options)), 3)
+    calls.mistake("%s: want one table of options, got %s", cls.__name, type(options))
   end
   for key, value in pairs(options or {}) do
     local name = type(key) == "number" and cls.positions[key] or key
     if type(name) ~= "string" then
-      error(("%s: want %d values before the named options, got %d"):format(cls.__name,
-        #cls.positions, #options), 3)
+      calls.mistake("%s: want %d values before the named options, got %d", cls.__name,
+        #cls.positions, #options)
     end
     given[name] = value
   end
-  util.check_options(cls.__name, given, cls.defaults, 3)
+  for _, key in ipairs(util.keys(given)) do
+    if cls.defaults[key] == nil then
+      calls.mistake("%s: unknown option '%s'%s", cls.__name, key, util.hint(key, cls.defaults))
+    end
+  end
   for name, default in pairs(cls.defaults) do
     local value = given[name]
     if value == nil then value = default end
     if value == simple.required then
-      error(("%s: option '%s' is missing"):format(cls.__name, name), 3)
+      calls.mistake("%s: option '%s' is missing", cls.__name, name)
     end
     if value == simple.none then value = false end
     rawset(self, name, value)
   end
-  if cls.check then cls.check(self) end
+  if cls.check then cls.check(self) end -- the class's own, may raise with calls.mistake
 end
 
 local function describe(self)

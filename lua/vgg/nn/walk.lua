@@ -1,4 +1,5 @@
 -- Walking a tree of modules: the methods of nn.Module that iterate, count and find by path.
+local calls = require "vgg.nn.calls"
 local util = require "vgg.util"
 
 local walk = {}
@@ -89,8 +90,8 @@ function walk:get(path)
     local found = is_module and (at._modules[key] or at._tensors[key]) or nil
     if not found then
       local where = #walked > 0 and table.concat(walked, ".") or self.__name
-      error(("no layer '%s' in %s%s"):format(key, where,
-        util.hint(key, is_module and names_in(at) or {})), 2)
+      calls.mistake("no layer '%s' in %s%s", key, where,
+        util.hint(key, is_module and names_in(at) or {}))
     end
     at, walked[#walked + 1] = found, key
   end
