@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "bind/bind.h"
+#include "bind/signals.h"
 #include "device/pool.h"
 
 static char context_key;
@@ -53,6 +54,7 @@ static bool is_misuse(vg_status st) {
 }
 
 int vglua_raise(lua_State *L, vg_status st) {
+  if (st == VG_EINTR) vglua_signals_clear(L); /* or the message handler would be interrupted, too */
   if (is_misuse(st)) return luaL_error(L, "%s", vg_error());
   lua_createtable(L, 0, 3);
   lua_pushstring(L, vg_error());

@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -24,6 +25,7 @@ static struct {
   atomic_int pending; /* SIGINT or SIGTERM seen while deferred, 0 none */
   atomic_bool checkpoint;
   _Atomic int64_t last_press; /* ns */
+  atomic_int arming;          /* interruptions being set up */
   bool installed[COUNT];
   struct sigaction before[COUNT];
 } sig;
@@ -38,20 +40,27 @@ static int64_t now(void) {
 
 static void stop_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
-  vglua_signals_reset(L);
   vg_fail(VG_EINTR, "interrupted");
   vglua_raise(L, VG_EINTR);
 }
 
+/* The flag comes last: whoever sees it finds the hook in place and takes both down. */
 void vglua_signals_interrupt(lua_State *L) {
-  vg_interrupt_request();
+  atomic_fetch_add(&sig.arming, 1);
   lua_sethook(L, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+  vg_interrupt_request();
+  atomic_fetch_sub(&sig.arming, 1);
+}
+
+void vglua_signals_clear(lua_State *L) {
+  while (atomic_load(&sig.arming)) sched_yield(); /* another thread is between the two */
+  vg_interrupt_clear();
+  if (lua_gethook(L) == stop_hook) lua_sethook(L, NULL, 0, 0);
 }
 
 void vglua_signals_reset(lua_State *L) {
-  vg_interrupt_clear();
+  vglua_signals_clear(L);
   atomic_store(&sig.last_press, 0);
-  if (lua_gethook(L) == stop_hook) lua_sethook(L, NULL, 0, 0);
 }
 
 /* ---- handlers ---- */

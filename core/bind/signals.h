@@ -15,7 +15,9 @@
 VG_API void vglua_signals_watch(lua_State *L);
 /* Puts every handler back to what it was; also when the state closes. */
 VG_API void vglua_signals_unwatch(void);
-/* Forgets an interruption that was asked for or has been delivered. */
+/* An interruption is being delivered: takes down the flag and the hook. */
+VG_API void vglua_signals_clear(lua_State *L);
+/* The same, and forgets when SIGINT came: what ran has ended. */
 VG_API void vglua_signals_reset(lua_State *L);
 /* Asks for an interruption of the state, as SIGINT does; any thread, async-signal-safe. */
 VG_API void vglua_signals_interrupt(lua_State *L);

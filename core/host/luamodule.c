@@ -7,30 +7,36 @@
 #include "bind/luatree.h"
 #include "bind/module.h"
 
-/* require has marked `name` as being loaded; the file is run here, so that require "vgg" gives what
-   vgg/init.lua returns. */
+/* require("vgg.nn") calls luaopen_vgg_nn; the file is run here and its result returned, so that
+   require keeps that. */
 static int open_part(lua_State *L, const char *name) {
   const char *file, *path;
   if (vglua_tree_install(L, NULL) != VG_OK) return luaL_error(L, "%s", vg_error());
-  file = luaL_gsub(L, name, ".", "/");
+  file = luaL_gsub(L, name, "_", "/");
   path = lua_pushfstring(L, "%s/%s.lua", vglua_tree(L), file);
   if (access(path, R_OK) != 0) path = lua_pushfstring(L, "%s/%s/init.lua", vglua_tree(L), file);
   if (luaL_loadfile(L, path) != 0) return lua_error(L);
-  lua_pushstring(L, name);
+  luaL_gsub(L, name, "_", ".");
   lua_call(L, 1, 1);
   return 1;
 }
 
-#define PARTS(X)                                                                           \
-  X(util)                                                                                  \
-  X(cli)                                                                                   \
-  X(pretty) X(nn) X(optim) X(data) X(train) X(metric) X(models) X(functional) X(callbacks) \
-      X(checkpoint) X(errors)
+#define PART(name)                         \
+  VG_API int luaopen_##name(lua_State *L); \
+  int luaopen_##name(lua_State *L) { return open_part(L, #name); }
 
-#define PART(name)                             \
-  VG_API int luaopen_vgg_##name(lua_State *L); \
-  int luaopen_vgg_##name(lua_State *L) { return open_part(L, "vgg." #name); }
-
-VG_API int luaopen_vgg(lua_State *L);
-int luaopen_vgg(lua_State *L) { return open_part(L, "vgg"); }
-PARTS(PART)
+PART(vgg)
+PART(vgg_util)
+PART(vgg_cli)
+PART(vgg_pretty)
+PART(vgg_errors)
+PART(vgg_nn)
+PART(vgg_optim)
+PART(vgg_data)
+PART(vgg_train)
+PART(vgg_metric)
+PART(vgg_models)
+PART(vgg_functional)
+PART(vgg_callbacks)
+PART(vgg_checkpoint)
+PART(vgg_json)
