@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "cpu/cpu.h"
+#include "cpu/dnn.h"
 
 void (*vg_cpu_dnn_close)(void *dnn);
 
@@ -58,7 +59,7 @@ static vg_status describe(vg_device *d, char *text, size_t n) {
   else if (__builtin_cpu_supports("avx2"))
     isa = "avx2";
 #endif
-  snprintf(text, n, "cpu x%d, %s", vg_cpu_state(d)->threads, isa);
+  snprintf(text, n, "cpu x%d, %s, %s", vg_cpu_state(d)->threads, isa, vg_dnn_version());
   return VG_OK;
 }
 

@@ -9,7 +9,8 @@ local repl = {}
 local function banner(core)
   local versions = require "vgg.versions"
   return ("vgglua %s  %s  %s        ? help   who()   Ctrl-D quits"):format(core.version,
-    versions.luajit():gsub("%-beta%d+", ""):gsub("^(LuaJIT %d+%.%d+)%.0", "%1"), versions.cpu())
+    versions.luajit():gsub("%-beta%d+", ""):gsub("^(LuaJIT %d+%.%d+)%.0", "%1"),
+    (versions.cpu()))
 end
 
 -- A reader is a function(first) -> line, or nil, "eof" | "interrupt".

@@ -8,18 +8,16 @@ function versions.luajit()
   return ("%s (%s)"):format(jit.version, require("ffi").abi("gc64") and "GC64" or "no GC64")
 end
 
--- "cpu x2, avx2"
-function versions.cpu() return core.device.describe() end
-
--- "2.6.3", nil where the binding does not tell.
-function versions.onednn() return core.onednn_version end
+-- "cpu x2, avx2", and what computes there: "oneDNN 2.6.3"
+function versions.cpu()
+  local cpu, library = core.device.describe():match("^(.-), (oneDNN [%d.]+)$")
+  return cpu or core.device.describe(), library
+end
 
 -- Several lines.
 function versions.text()
-  local lines = { "vgglua " .. core.version, versions.luajit() }
-  local dnn = versions.onednn()
-  if dnn then lines[#lines + 1] = "oneDNN " .. dnn end
-  lines[#lines + 1] = versions.cpu()
+  local cpu, library = versions.cpu()
+  local lines = { "vgglua " .. core.version, versions.luajit(), library or "", cpu }
   return table.concat(lines, "\n")
 end
 

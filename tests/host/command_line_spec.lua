@@ -16,7 +16,8 @@ describe("vgglua", function()
 
   it("runs -e and -l in order, then the script with its arguments", function()
     local path = script("print('script', arg[0]:match('[^/]*$'), #arg, ...)")
-    local r = run { "-e", "x = 1", "-l", "vgg", "-e", "print(x, type(vgg.version))", path, "a", "-b" }
+    local r = run { "-e", "x = 1", "-l", "vgg", "-e", "print(x, type(vgg.version))", path, "a",
+      "-b" }
     assert.equal("1\tstring\nscript\tscript.lua\t2\ta\t-b\n", r.out)
     assert.equal(0, r.code)
     assert.equal("", r.err)
@@ -55,8 +56,8 @@ describe("vgglua", function()
   end)
 
   it("shows Lua frames only", function()
-    local r = run { script("local function f(x) return x.y.z end\nlocal function g() f({}) return 1 end\n" ..
-      "pcall(error)\nprint(g())\n") }
+    local r = run { script("local function f(x) return x.y.z end\n" ..
+      "local function g() f({}) return 1 end\npcall(error)\nprint(g())\n") }
     assert.equal(1, r.code)
     local path = dir .. "/script.lua"
     assert.equal(path .. ":1: attempt to index field 'y' (a nil value)\n  " ..
@@ -135,12 +136,13 @@ describe("vgglua", function()
     for name in host.out:gmatch("%S+") do assert.is_true(known[name], "new global " .. name) end
   end)
 
-  it("starts in under 20 ms and 15 MB", function()
+  it("starts in under 20 ms of processor time and 15 MB", function()
     local best = math.huge
     for _ = 1, 5 do
-      local r = process.shell(("/usr/bin/env bash -c 'TIMEFORMAT=%%R; time %s -e \"\"'"):format(
-        process.vgglua))
-      best = math.min(best, tonumber(r.err:match("[%d.]+")) or math.huge)
+      local measure = [[bash -c 'TIMEFORMAT="%U %S"; time VGG -e ""']]
+      local r = process.shell((measure:gsub("VGG", function() return process.vgglua end)))
+      local user, system = r.err:match("([%d.]+) ([%d.]+)")
+      if user then best = math.min(best, user + system) end
     end
     if best == math.huge then return pending("no bash to measure with") end
     if os.getenv("VGGLUA_SLOW") then return pending("instrumented build") end

@@ -69,7 +69,7 @@ end
 
 -- The name an expression is passed through: `return f()` would be a tail call, and the entry would
 -- be missing from tracebacks.
-chunk.identity = "(results)"
+chunk.identity = "__results"
 
 -- Compiles typed text. Returns the function and { expression, silent }, or nil, "incomplete" or
 -- nil, "error", message, or nil, "empty".
@@ -83,7 +83,7 @@ function chunk.compile(text, name)
   local expression, silent = strip_semicolon(text)
   local fn, first_message = loadstring("return " .. expression, name)
   if fn then
-    local call = "return getfenv(1)['" .. chunk.identity .. "'](" .. expression
+    local call = "return " .. chunk.identity .. "(" .. expression
     fn = loadstring(call .. ")", name) or loadstring(call .. "\n)", name) -- after a comment
     return fn, { expression = true, silent = silent }
   end

@@ -200,7 +200,7 @@ end
 
 function complete.complete(line, cursor, context)
   local text, following = line:sub(1, cursor), line:sub(cursor + 1)
-  if not text:match("%S") then return cursor, { "  " }, { "  " } end
+  if not text:match("[^\n]*$"):match("%S") then return cursor, { "  " }, { "  " } end
   local start, words, shown = command(text, cursor, context)
   if start then return start, words, shown end
   local shell = text:match("^%s*%$.-(%S*)$")
