@@ -1,6 +1,10 @@
 /* Unpacking an archive into the directory torchvision or the binary version would have. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "data/cifar10.h"
 #include "io/file.h"
@@ -40,14 +44,21 @@ static vg_status put(void *arg, const char *name, const void *data, size_t size)
 
 vg_status vg_cifar10_unpack(const vg_cifar_place *archive, const char *root) {
   unpacker u = {.python = archive->form == VG_CIFAR_PY_TAR};
+  int fd = -1;
   vg_status st;
   if (!u.python && archive->form != VG_CIFAR_BIN_TAR)
     return vg_fail(VG_EINVAL, "unpack: '%s' is not an archive", archive->path);
   if (strlen(root) > 3900) return vg_fail(VG_EINVAL, "unpack: path is too long");
   snprintf(u.dir, sizeof u.dir, "%s/cifar-10-batches-%s", root, u.python ? "py" : "bin");
   VG_TRY(vg_make_dirs(u.dir));
+  fd = open(archive->path, O_RDONLY | O_CLOEXEC); /* locked: programs started together take turns */
+  if (fd < 0 || flock(fd, LOCK_EX) != 0) {
+    st = vg_fail(VG_EIO, "data: cannot lock %s: %s", archive->path, strerror(errno));
+    goto done;
+  }
   VG_TRY(vg_tar_each_wanted(archive->path, want, put, &u));
   if (!u.files) st = vg_fail(VG_EDATA, "data: no CIFAR-10 files in %s", archive->path);
 done:
+  if (fd >= 0) close(fd);
   return st;
 }
