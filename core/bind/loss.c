@@ -44,6 +44,15 @@ static int l_nll_loss(lua_State *L) {
   return vglua_return(L, vg_nll_loss(vglua_new_tensor(L), x, t, &p));
 }
 
+/* x:mse_loss(target [, { reduction }]) */
+static int l_mse_loss(lua_State *L) {
+  static const char *const known[] = {"reduction", NULL};
+  vg_tensor *x = vglua_check_tensor(L, 1), *t = vglua_check_tensor(L, 2);
+  vglua_check_options(L, 3, "mse_loss", known);
+  vg_mean_or_sum r = check_reduction(L, 3);
+  return vglua_return(L, vg_mse_loss(vglua_new_tensor(L), x, t, r));
+}
+
 /* x:dropout([p = 0.5 [, training = true]]) */
 static int l_dropout(lua_State *L) {
   vg_tensor *x = vglua_check_tensor(L, 1);
@@ -52,9 +61,13 @@ static int l_dropout(lua_State *L) {
   return vglua_return(L, vg_dropout(vglua_new_tensor(L), x, p, training));
 }
 
-static const luaL_Reg methods[] = {
-    {"softmax", l_softmax},   {"log_softmax", l_log_softmax}, {"cross_entropy", l_cross_entropy},
-    {"nll_loss", l_nll_loss}, {"dropout", l_dropout},         {NULL, NULL}};
+static const luaL_Reg methods[] = {{"softmax", l_softmax},
+                                   {"log_softmax", l_log_softmax},
+                                   {"cross_entropy", l_cross_entropy},
+                                   {"nll_loss", l_nll_loss},
+                                   {"mse_loss", l_mse_loss},
+                                   {"dropout", l_dropout},
+                                   {NULL, NULL}};
 
 void vglua_open_loss(lua_State *L);
 void vglua_open_loss(lua_State *L) { vglua_add_methods(L, methods); }

@@ -9,7 +9,7 @@ typedef struct columns {
 } columns;
 
 static columns split(const vg_tensor *x, int dim) {
-  columns c = {.count = 1, .n = x->shape[dim], .inner = 1};
+  columns c = {.count = 1, .n = x->ndim ? x->shape[dim] : 1, .inner = 1};
   for (int d = 0; d < x->ndim; d++)
     if (d != dim) c.count *= x->shape[d];
   for (int d = dim + 1; d < x->ndim; d++) c.inner *= x->shape[d];

@@ -38,6 +38,17 @@ done:
   return st;
 }
 
+/* The loss is f32 whatever the logits are. */
+static vg_status in_f32(vg_tensor **out, vg_tensor *logits, vg_tensor *target, const vg_loss *p) {
+  vg_tensor *x = NULL;
+  vg_status st;
+  VG_TRY(vg_cast(&x, logits, VG_F32));
+  VG_TRY(vg_cross_entropy(out, x, target, p));
+done:
+  vg_release(x);
+  return st;
+}
+
 vg_status vg_cross_entropy(vg_tensor **out, vg_tensor *logits, vg_tensor *target,
                            const vg_loss *p) {
   const vg_softmax_vt *k = logits->dev->be->softmax;
@@ -46,6 +57,7 @@ vg_status vg_cross_entropy(vg_tensor **out, vg_tensor *logits, vg_tensor *target
   vg_node *n;
   vg_status st;
   if (!k || !k->cross_entropy) return vg_unsupported(logits->dev, name_of(p));
+  if (logits->dtype == VG_BF16) return in_f32(out, logits, target, p);
   VG_TRY(check(logits, target, p));
   VG_TRY(vg_relayout(&x, logits, NULL));
   VG_TRY(vg_relayout(&t, target, NULL));
@@ -71,4 +83,24 @@ vg_status vg_nll_loss(vg_tensor **out, vg_tensor *log_probs, vg_tensor *target, 
   q.log_probs = true;
   q.label_smoothing = 0;
   return vg_cross_entropy(out, log_probs, target, &q);
+}
+
+vg_status vg_mse_loss(vg_tensor **out, vg_tensor *x, vg_tensor *target, vg_mean_or_sum reduction) {
+  vg_tensor *difference = NULL, *square = NULL;
+  vg_scalars none = {0, 0};
+  vg_status st;
+  if (!vg_same_shape(x, target))
+    return vg_fail(VG_ESHAPE, "mse_loss: want equal shapes, got %s and %s", vg_shape_str(x),
+                   vg_shape_str(target));
+  VG_TRY(vg_binary_op(&difference, VG_SUB, x, target));
+  VG_TRY(vg_unary_op(&square, VG_SQUARE, none, difference));
+  if (reduction == VG_LOSS_NONE)
+    *out = vg_retain(square);
+  else
+    VG_TRY(
+        vg_reduce(out, reduction == VG_LOSS_MEAN ? VG_MEAN : VG_SUM, none, square, 0, NULL, false));
+done:
+  vg_release(difference);
+  vg_release(square);
+  return st;
 }

@@ -18,6 +18,18 @@ done:
   return st;
 }
 
+static vg_status in_f32(vg_tensor **out, vg_tensor *x, int dim, bool log) {
+  vg_tensor *wide = NULL, *y = NULL;
+  vg_status st;
+  VG_TRY(vg_cast(&wide, x, VG_F32));
+  VG_TRY(vg_softmax(&y, wide, dim, log));
+  VG_TRY(vg_cast(out, y, VG_BF16));
+done:
+  vg_release(wide);
+  vg_release(y);
+  return st;
+}
+
 vg_status vg_softmax(vg_tensor **out, vg_tensor *x, int dim, bool log) {
   const vg_softmax_vt *k = x->dev->be->softmax;
   vg_tensor *dense = NULL, *y = NULL;
@@ -25,14 +37,12 @@ vg_status vg_softmax(vg_tensor **out, vg_tensor *x, int dim, bool log) {
   int at;
   vg_status st;
   if (!k || !k->softmax) return vg_unsupported(x->dev, name_of(log));
+  if (x->dtype == VG_BF16) return in_f32(out, x, dim, log);
   VG_TRY(vg_want_dtype(name_of(log), x, VG_F32));
-  VG_TRY(vg_dim(name_of(log), x->ndim, dim, &at));
+  VG_TRY(vg_dim(name_of(log), x->ndim ? x->ndim : 1, dim, &at));
   VG_TRY(vg_relayout(&dense, x, NULL));
   VG_TRY(vg_new(&y, x->dev, x->dtype, x->ndim, x->shape));
-  if (x->ndim == 0) /* one element: 1, or its logarithm */
-    VG_TRY(x->dev->be->elementwise->fill(x->dev, y, log ? 0 : 1));
-  else
-    VG_TRY(k->softmax(x->dev, y, dense, at, log));
+  VG_TRY(k->softmax(x->dev, y, dense, at, log));
   VG_TRY(vg_record(&n, name_of(log), backward, y, 1, &x));
   if (n) {
     n->attr.view.dim = at;

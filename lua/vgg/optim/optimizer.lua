@@ -58,6 +58,8 @@ function Optimizer.new(kind, spec)
   util.check_options(kind.name, options, known_options(kind), 3)
   local ok, groups = pcall(params.groups, kind.name, spec)
   if not ok then fail(3, "%s", groups) end
+  local fine, why = pcall(params.check, kind.name, groups)
+  if not fine then fail(3, "%s", why) end
   for _, group in ipairs(groups) do complete(kind, group, options, 3) end
   return setmetatable({ param_groups = groups, name = kind.name }, kind)
 end
@@ -69,8 +71,8 @@ function Optimizer:add_param_group(spec)
   local all = {}
   for _, group in ipairs(self.param_groups) do all[#all + 1] = group end
   all[#all + 1] = groups[1]
-  ok, groups = pcall(params.check, self.name, all)
-  if not ok then fail(2, "%s", groups) end
+  local fine, why = pcall(params.check, self.name, all)
+  if not fine then fail(2, "%s", why) end
   complete(getmetatable(self), all[#all], {}, 2)
   self.param_groups = all
 end

@@ -62,7 +62,8 @@ local function is_flat(list)
     type(first[1]) == "string" and is_tensor(first[2]))
 end
 
--- The constructor's argument -> array of { params =, names =, <own options> }.
+-- The constructor's argument -> array of { params =, names =, <own options> }; a name is false
+-- until `check` has seen all groups.
 function params.groups(who, spec)
   local groups = {}
   local function group(item, own)
@@ -80,7 +81,6 @@ function params.groups(who, spec)
     end
   end
   if #groups == 0 then error(who .. ": no parameters", 0) end
-  params.check(who, groups)
   return groups
 end
 
