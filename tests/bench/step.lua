@@ -1,0 +1,34 @@
+-- vgglua's side of tests/bench/step.py: one whole training step for each line read.
+local json = require "cjson"
+local vgg = require "vgg"
+
+local folder, batch = arg[1], tonumber(arg[2])
+vgg.manual_seed(1)
+local module = vgg.data.CIFAR10DataModule { data_dir = folder, batch_size = batch, seed = 42 }
+module:setup "fit"
+local loader = module:train_dataloader()
+local model = vgg.models.vgg16_bn {}
+model:train()
+local optimizer = vgg.optim.Adam { model, lr = 1e-4 }
+local loss_of = vgg.nn.CrossEntropyLoss {}
+local parameters = model:parameters()
+
+local position = 0
+local function step()
+  position = position % (#loader - 1) + 1
+  local x, y = loader:get(position, 1)
+  optimizer:zero_grad()
+  local loss = loss_of(model(x), y)
+  loss:backward()
+  local _, scale = vgg.optim.clip_grad_norm(parameters, 1.0)
+  optimizer:step(scale)
+  return loss:item()
+end
+
+io.stdout:setvbuf "line"
+print "ready"
+for _ in io.lines() do
+  local begin = vgg.core.clock()
+  local loss = vgg.scope(step)
+  print(json.encode { ms = 1e3 * (vgg.core.clock() - begin), loss = loss })
+end
