@@ -20,8 +20,8 @@ local function step()
   optimizer:zero_grad()
   local loss = loss_of(model(x), y)
   loss:backward()
-  local _, scale = vgg.optim.clip_grad_norm(parameters, 1.0)
-  optimizer:step(scale)
+  local norm = vgg.optim.grad_norm(parameters)
+  optimizer:step { grad_scale = math.min(1, 1 / (norm + 1e-6)) }
   return loss:item()
 end
 

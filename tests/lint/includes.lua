@@ -13,7 +13,7 @@ local below = {
   data = "base device tensor io data",
   cpu = "base device tensor cpu backend",
   bind = "base device tensor autograd ops nn optim metric io data bind public backend",
-  host = "base bind public",
+  host = "base device bind public host",
 }
 local libraries = { -- pattern of a system header -> folders that may include it
   { "^lua", "bind host" }, { "^lauxlib", "bind host" },
