@@ -1,9 +1,10 @@
--- The module: `local vgg = require "vgg"`. Parts are loaded when first used (vgg.nn, vgg.optim, ...).
+-- The module: `local vgg = require "vgg"`. Parts are loaded when first used (vgg.nn, vgg.optim).
 local core = require "vgg.core"
 
 local parts = {
   nn = true, optim = true, data = true, train = true, metric = true, models = true, util = true,
-  cli = true, checkpoint = true, json = true, callbacks = true, log = true, pretty = true, functional = true,
+  cli = true, checkpoint = true, json = true, callbacks = true, log = true,
+  pretty = true, functional = true,
 }
 
 local vgg = {
@@ -19,7 +20,13 @@ local vgg = {
 return setmetatable(vgg, {
   __index = function(self, name)
     local value
-    if parts[name] then value = require("vgg." .. name) else value = core[name] end
+    if parts[name] then
+      value = require("vgg." .. name)
+    elseif name == "load" then
+      value = require "vgg.train.load"
+    else
+      value = core[name]
+    end
     if value ~= nil then rawset(self, name, value) end
     return value
   end,

@@ -1,8 +1,10 @@
--- Training: Trainer, load (a model from a checkpoint), flags (the command line of experiments).
+-- Training: Trainer, load (a model from a checkpoint), and for experiments flags (their command
+-- line), data and trainer (what the flags describe).
 local train = {}
 
 local from = {
-  Trainer = "trainer", load = "load", flags = "flags", runs = "runs",
+  Trainer = "trainer", load = "load", flags = "flags", data = "flags",
+  trainer = "flags", runs = "runs",
   monitor = "monitor", Scores = "scores", Clock = "clock",
 }
 
@@ -10,7 +12,11 @@ return setmetatable(train, {
   __index = function(self, name)
     if not from[name] then return nil end
     local value = require("vgg.train." .. from[name])
-    if name == "Trainer" then
+    if name == "flags" then
+      value = value.parse
+    elseif from[name] == "flags" then
+      value = value[name]
+    elseif name == "Trainer" then
       value = setmetatable({ new = value.new, class = value },
         { __call = function(_, options) return value.new(options) end })
     end

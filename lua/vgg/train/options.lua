@@ -9,7 +9,7 @@ for name in ([[model task loss optimizer schedule metrics classes hyper_paramete
   limit_test_batches accumulate_grad_batches gradient_clip_val gradient_clip_algorithm
   log_every_n_steps num_sanity_val_steps check_val_every_n_epoch callbacks seed device precision
   deterministic monitor mode filename save checkpoint_every_n_steps checkpoint_every run_name
-  runs_dir resume overwrite loggers progress header threads]]):gmatch "%S+" do
+  runs_dir resume overwrite loggers progress header threads split_words]]):gmatch "%S+" do
   known[name] = true
 end
 
@@ -35,6 +35,7 @@ end
 local function check_precision(o)
   default(o, "precision", "32")
   o.precision = tostring(o.precision)
+  if o.device == "auto" then o.device = "cpu" end
   if o.precision == "32" then return end
   if o.precision == "bf16-mixed" then
     util.fail("usage", "precision: bf16-mixed needs a backend with bf16 convolutions, which '%s' "

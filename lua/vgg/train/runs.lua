@@ -94,7 +94,7 @@ local function no_run(what, root)
 end
 
 -- The checkpoint file that a name stands for: a file; a run's directory or name ("last" in it is
--- meant, or the file named by `prefer`); "last" for the run worked on last.
+-- meant, or the file named by `prefer`); "last" for the run worked on last. It need not exist.
 function runs.find(what, root, prefer)
   root, prefer = root or "runs", prefer or "last"
   local s = fs.stat(what)
@@ -103,12 +103,21 @@ function runs.find(what, root, prefer)
   local dir = s and what or root .. "/" .. what
   if what == "last" and not s then
     dir = latest(root) or util.fail("data", "checkpoint: no run with a checkpoint in '%s'", root)
-  elseif what:find("%.safetensors$") or (what:find("/", 1, true) and not s) then
-    dir, prefer = nil, what:gsub("%.safetensors$", "")
+  elseif what:find "%.safetensors$" or (what:find("/", 1, true) and not s) then
+    return what:gsub("%.safetensors$", "") .. ".safetensors"
   elseif not fs.exists(dir) then
     no_run(what, root)
   end
-  return (dir and dir .. "/" or "") .. prefer .. ".safetensors"
+  return dir .. "/" .. prefer .. ".safetensors"
+end
+
+-- For resuming: the checkpoint, or nil and the run when that was killed before it had one.
+function runs.resumable(what, root)
+  local path = runs.find(what, root)
+  if fs.exists(path) then return path, runs.of(path) end
+  local run = runs.of(path)
+  if path:match "[^/]*$" == "last.safetensors" and fs.exists(run.dir) then return nil, run end
+  return path, run -- reading it explains what is missing
 end
 
 -- The run a checkpoint lies in.

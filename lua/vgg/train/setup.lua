@@ -54,16 +54,22 @@ local function open_run(t)
   local o = t.opt
   t.run, t.loggers = nil, {}
   if o.fast_dev_run or o.save == false then return end
-  t.run = t.resume_from and runs.of(t.resume_from)
+  t.run = t.resumed_run
     or runs.create { name = o.run_name, root = o.runs_dir, overwrite = o.overwrite }
   t.loggers = require("vgg.log").open(o.loggers or { "jsonl" }, t.run)
 end
 
 local function resume(t)
-  local info, why = require("vgg.checkpoint").inspect(t.resume_from)
-  if not info then util.fail("data", "%s", why) end
-  config.compare(t.run.name, info.meta.config or {}, t.config.fixed)
-  state.restore(t, t.resume_from)
+  local name = t.run and t.run.name or t.resume_from
+  if t.resume_from then
+    local info, why = require("vgg.checkpoint").inspect(t.resume_from)
+    if not info then util.fail("data", "%s", why) end
+    config.compare(name, info.meta.config or {}, t.config.fixed)
+    state.restore(t, t.resume_from)
+  else
+    util.log("note", "note: '%s' has no checkpoint yet, it starts at the beginning", name)
+    t.position.rows = 0
+  end
   for _, logger in ipairs(t.loggers) do
     local kept = logger.truncate and logger:truncate(t.position.rows)
     if kept and kept < t.position.rows then
@@ -71,10 +77,10 @@ local function resume(t)
         kept, t.position.rows)
     end
   end
-  local clock = t.run:read "clock.json"
+  local clock = t.resume_from and t.run and t.run:read "clock.json"
   t.clock = Clock.new(clock and clock.elapsed)
   if t.position.epoch >= t.opt.max_epochs then
-    util.log("note", "note: %s has all its %d epochs; --max-epochs N goes on", t.run.dir,
+    util.log("note", "note: '%s' has all its %d epochs; --max-epochs N goes on", name,
       t.position.epoch)
   end
 end
@@ -105,14 +111,15 @@ function setup.fit(t, args)
   t.position = { epoch = 0, batch = 0, step = 0 }
   t.scores = { train = Scores.new(t.task) }
   t.tracker = Tracker.new(t)
-  t.resume_from = o.resume and runs.find(o.resume, o.runs_dir)
+  t.resume_from, t.resumed_run = nil, nil
+  if o.resume then t.resume_from, t.resumed_run = runs.resumable(o.resume, o.runs_dir) end
   if o.seed then core.manual_seed(o.seed) end
   t.config = config.of(t)
   open_run(t)
   t.callbacks_ready = false
   setup.callbacks(t)
   t.clock = Clock.new()
-  if t.resume_from then resume(t) end
+  if o.resume then resume(t) end
   if t.run and not t.resume_from then t.run:write("config.json", t.config.whole) end
   if o.header ~= false then require("vgg.train.header").print(t) end
   sanity_check(t)

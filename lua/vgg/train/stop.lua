@@ -36,7 +36,7 @@ end
 -- not, so it goes to a file of its own and `last` stays.
 function stop.failed(t, e)
   local numbers = util.is_failure(e) and e.kind == "numbers"
-  if t.save_failed or numbers or not t.run or not t.clock then return end
+  if t.save_failed or numbers or not t.run then return end
   local path = t.in_step and t.run:path "exception.safetensors" or nil
   local ok, saved = pcall(t.save_checkpoint, t, path)
   if ok and saved then

@@ -96,6 +96,10 @@ function Trainer:test_both(loader)
   return results.test_both(self, loader)
 end
 
+-- Prints the confusion matrix and the summary line on stdout (as_json: one object instead), keeps
+-- them in summary.json; returns the object.
+function Trainer:report(tests, as_json) return results.report(self, tests, as_json) end
+
 -- ---- what hooks and callbacks use ----
 
 -- Calls a hook of the task, then of every callback.
