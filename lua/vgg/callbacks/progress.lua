@@ -68,12 +68,12 @@ function Progress:on_train_epoch_start(trainer)
 end
 
 local function show(self, trainer, now)
-  local v = trainer.scores.train:values()
+  local loss, acc = trainer.scores.train:short()
   local eta, run = remaining(self, trainer)
   local text = line.progress({
     what = "Epoch", epoch = trainer.position.epoch + 1, epochs = trainer.opt.max_epochs,
     batch = trainer.position.batch, batches = self.total, it = self.batches:value(),
-    images = self.images:value(), eta = eta, run = run, loss = v.loss, acc = v.acc,
+    images = self.images:value(), eta = eta, run = run, loss = loss, acc = acc,
   }, self.tty and (self.width or util.width()) or nil, self.utf8 and self.tty)
   if self.tty then
     write(self, "\r" .. text .. "\27[K")

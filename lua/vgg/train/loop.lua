@@ -96,6 +96,8 @@ local function finish_epoch(t, started, images, whole)
   if whole then
     t.position.epoch, t.position.batch = t.position.epoch + 1, 0
     t.scores.train:reset()
+    local schedule = t.task.schedule
+    if schedule and schedule.interval == "epoch" then schedule:step() end
   end
   t:call("on_epoch_end", row)
 end

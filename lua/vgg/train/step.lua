@@ -43,7 +43,8 @@ function step.run(t, first, last)
   t:call "on_before_optimizer_step"
   t.task.optimizer:step()
   t.task.optimizer:zero_grad()
-  if t.task.schedule then t.task.schedule:step() end
+  local schedule = t.task.schedule
+  if schedule and schedule.interval ~= "epoch" then schedule:step() end
   t.last_norm = norm
   return { loss = sum / images, images = images, grad_norm = norm, lr = lr }
 end
