@@ -132,7 +132,7 @@ function loop.fit(t)
   signals.listen(true)
   t.listening = true
   local ok, e = xpcall(run, handler, t)
-  if not ok then stop.failed(t, e) end
+  if not ok then e = stop.failed(t, e) end
   if ok and t.stop_reason == "signal" then
     ok, e = pcall(stop.by_signal, t)
   elseif ok then

@@ -33,15 +33,20 @@ function stop.by_signal(t)
 end
 
 -- An error inside the loop. Between steps the state is whole and becomes `last`; inside one it is
--- not, so it goes to a file of its own and `last` stays.
+-- not, so it goes to a file of its own and `last` stays. Returns the error to raise.
 function stop.failed(t, e)
-  local numbers = util.is_failure(e) and e.kind == "numbers"
-  if t.save_failed or numbers or not t.run then return end
+  local kind = util.is_failure(e) and e.kind
+  if kind == "memory" and t.in_step then
+    local ok, text = pcall(require("vgg.train.memory").explain, t)
+    return ok and text and util.failure("memory", "%s", text) or e
+  end
+  if t.save_failed or kind == "numbers" or not t.run then return e end
   local path = t.in_step and t.run:path "exception.safetensors" or nil
   local ok, saved = pcall(t.save_checkpoint, t, path)
   if ok and saved then
     util.log("note", "saved %s (%s)\nresume: %s", saved, stop.where(t), stop.resume_command(t))
   end
+  return e
 end
 
 return stop

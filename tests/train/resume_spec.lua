@@ -1,0 +1,142 @@
+-- A killed run that is resumed ends as the undisturbed one: same log, same weights, byte for byte.
+package.path = "tests/train/?.lua;" .. package.path
+local fake = require "fake"
+local process = require "process"
+local core = require "vgg.core"
+
+local dir
+local flags = "--max-epochs 3 --checkpoint-every-n-steps 4 --log-every-n-steps 1 --runs-dir "
+
+local function tiny(args)
+  return process.run("tests/train/tiny.lua " .. flags .. dir .. " " .. args)
+end
+
+-- Rows without what depends on time.
+local function rows(name)
+  local list = fake.rows(dir .. "/" .. name .. "/metrics.jsonl")
+  for _, row in ipairs(list) do row.timing = nil end
+  return list
+end
+
+local function weights(name, file)
+  return assert(core.io.sha256(("%s/%s/%s.safetensors"):format(dir, name, file)))
+end
+
+describe("kill -9 and --resume", function()
+  setup(function()
+    dir = fake.directory()
+    local r = tiny "--run-name whole"
+    assert(r.code == 0, r.err)
+  end)
+  teardown(function() fake.remove(dir) end)
+
+  local function same_as_whole(name)
+    assert.same(rows "whole", rows(name))
+    assert.equal(weights("whole", "last"), weights(name, "last"))
+    assert.equal(weights("whole", "best"), weights(name, "best"))
+  end
+
+  local function killed_and_resumed(name, at, more)
+    local r = tiny(("--run-name %s --kill %s %s"):format(name, at, more or ""))
+    assert.equal(137, r.code, r.err)
+    r = process.run(("tests/train/tiny.lua --resume %s --runs-dir %s %s"):format(name, dir,
+      more or ""))
+    assert.equal(0, r.code, r.err)
+    same_as_whole(name)
+  end
+
+  it("two undisturbed runs are equal", function()
+    local r = tiny "--run-name again"
+    assert.equal(0, r.code, r.err)
+    same_as_whole "again"
+  end)
+
+  it("before the first checkpoint", function()
+    killed_and_resumed("early", "on_train_batch_end:2")
+  end)
+
+  it("in the middle of an epoch", function()
+    killed_and_resumed("middle", "on_train_batch_end:27")
+  end)
+
+  it("during validation", function() killed_and_resumed("val", "on_validation_batch_end:4") end)
+
+  it("right before an epoch's checkpoint", function()
+    killed_and_resumed("edge", "on_epoch_end:2")
+  end)
+
+  it("during the test", function() killed_and_resumed("test", "on_test_batch_end:1") end)
+
+  it("with checkpoints at other times", function()
+    killed_and_resumed("often", "on_train_batch_end:23", "--checkpoint-every-n-steps 1")
+  end)
+
+  it("twice", function()
+    local r = tiny "--run-name twice --kill on_train_batch_end:9"
+    assert.equal(137, r.code)
+    r = process.run("tests/train/tiny.lua --resume twice --kill on_train_batch_end:20 --runs-dir "
+      .. dir)
+    assert.equal(137, r.code)
+    r = process.run("tests/train/tiny.lua --resume last --runs-dir " .. dir)
+    assert.equal(0, r.code, r.err)
+    same_as_whole "twice"
+  end)
+
+  it("names what differs from the run", function()
+    tiny "--run-name other --kill on_train_batch_end:9"
+    local r = process.run("tests/train/tiny.lua --resume other --lr 0.01 --seed 3 --runs-dir "
+      .. dir)
+    assert.equal(3, r.code)
+    assert.matches("resume: 'other' is another run: --lr was 0.001, now 0.01; "
+      .. "--seed was 3735928559, now 3", r.err, 1, true)
+  end)
+
+  it("does not know a run that is not there", function()
+    local r = process.run("tests/train/tiny.lua --resume whol --runs-dir " .. dir)
+    assert.equal(3, r.code)
+    assert.matches("no run 'whol' in '" .. dir .. "'. Did you mean 'whole'?", r.err, 1, true)
+  end)
+
+  it("goes on when a finished run gets more epochs", function()
+    local r = tiny "--run-name short --max-epochs 2"
+    assert.equal(0, r.code, r.err)
+    r = process.run("tests/train/tiny.lua --resume short --max-epochs 3 --runs-dir " .. dir)
+    assert.equal(0, r.code, r.err)
+    assert.equal(weights("whole", "last"), weights("short", "last"))
+  end)
+end)
+
+describe("signals", function()
+  before_each(function() dir = fake.directory() end)
+  after_each(function() fake.remove(dir) end)
+
+  it("SIGINT finishes the step, saves, prints the command that goes on, ends with 130", function()
+    local r = tiny "--run-name x --kill on_train_batch_end:7 --signal INT"
+    assert.equal(130, r.code, r.err)
+    assert.matches("interrupted at epoch 1 after batch 7 of 17", r.err, 1, true)
+    assert.matches("resume: vgglua tests/train/tiny.lua --resume " .. dir .. "/x", r.err, 1, true)
+    local command = r.err:match "resume: vgglua ([^\n]*)"
+    r = process.run(command)
+    assert.equal(0, r.code, r.err)
+    tiny "--run-name whole"
+    assert.same(rows "whole", rows "x")
+    assert.equal(weights("whole", "last"), weights("x", "last"))
+  end)
+
+  it("SIGTERM the same with 143, also during validation", function()
+    local r = tiny "--run-name x --kill on_validation_batch_end:3 --signal TERM"
+    assert.equal(143, r.code, r.err)
+    assert.matches("terminated at epoch 1 after batch 17 of 17", r.err, 1, true)
+    r = process.run("tests/train/tiny.lua --resume " .. dir .. "/x")
+    assert.equal(0, r.code, r.err)
+    tiny "--run-name whole"
+    assert.same(rows "whole", rows "x")
+  end)
+
+  it("SIGUSR1 writes a checkpoint and goes on", function()
+    local r = tiny "--run-name x --checkpoint-every-n-steps 1000 --max-epochs 1 "
+      .. "--kill on_train_batch_end:7 --signal USR1"
+    assert.equal(0, r.code, r.err)
+    assert.matches("saved " .. dir .. "/x/last.safetensors", r.err, 1, true)
+  end)
+end)
