@@ -83,9 +83,9 @@ function fake.task(o)
   return task
 end
 
--- A directory of its own for a test's runs, removed afterwards.
+-- A directory of its own for a test's runs, removed afterwards; in memory where that is possible.
 function fake.directory()
-  local f = assert(io.popen "mktemp -d")
+  local f = assert(io.popen "mktemp -d -p /dev/shm 2>/dev/null || mktemp -d")
   local dir = f:read "*l"
   f:close()
   return dir

@@ -7,8 +7,11 @@ local core = require "vgg.core"
 local dir
 local flags = "--max-epochs 3 --checkpoint-every-n-steps 4 --log-every-n-steps 1 --runs-dir "
 
-local function tiny(args)
-  return process.run("tests/train/tiny.lua " .. flags .. dir .. " " .. args)
+-- at: "hook:n" or "hook:n:SIGNAL" where the process shall die
+local function tiny(args, at)
+  if at and not at:match ":%u%w+$" then at = at .. ":KILL" end
+  return process.run("tests/train/tiny.lua " .. flags .. dir .. " " .. args,
+    at and "TINY_KILL=" .. at)
 end
 
 -- Rows without what depends on time.
@@ -37,7 +40,7 @@ describe("kill -9 and --resume", function()
   end
 
   local function killed_and_resumed(name, at, more)
-    local r = tiny(("--run-name %s --kill %s %s"):format(name, at, more or ""))
+    local r = tiny(("--run-name %s %s"):format(name, more or ""), at)
     assert.equal(137, r.code, r.err)
     r = process.run(("tests/train/tiny.lua --resume %s --runs-dir %s %s"):format(name, dir,
       more or ""))
@@ -72,10 +75,10 @@ describe("kill -9 and --resume", function()
   end)
 
   it("twice", function()
-    local r = tiny "--run-name twice --kill on_train_batch_end:9"
+    local r = tiny("--run-name twice", "on_train_batch_end:9")
     assert.equal(137, r.code)
-    r = process.run("tests/train/tiny.lua --resume twice --kill on_train_batch_end:20 --runs-dir "
-      .. dir)
+    r = process.run("tests/train/tiny.lua --resume twice --runs-dir " .. dir,
+      "TINY_KILL=on_train_batch_end:20:KILL")
     assert.equal(137, r.code)
     r = process.run("tests/train/tiny.lua --resume last --runs-dir " .. dir)
     assert.equal(0, r.code, r.err)
@@ -83,7 +86,7 @@ describe("kill -9 and --resume", function()
   end)
 
   it("names what differs from the run", function()
-    tiny "--run-name other --kill on_train_batch_end:9"
+    tiny("--run-name other", "on_train_batch_end:9")
     local r = process.run("tests/train/tiny.lua --resume other --lr 0.01 --seed 3 --runs-dir "
       .. dir)
     assert.equal(3, r.code)
@@ -111,7 +114,7 @@ describe("signals", function()
   after_each(function() fake.remove(dir) end)
 
   it("SIGINT finishes the step, saves, prints the command that goes on, ends with 130", function()
-    local r = tiny "--run-name x --kill on_train_batch_end:7 --signal INT"
+    local r = tiny("--run-name x", "on_train_batch_end:7:INT")
     assert.equal(130, r.code, r.err)
     assert.matches("interrupted at epoch 1 after batch 7 of 17", r.err, 1, true)
     assert.matches("resume: vgglua tests/train/tiny.lua --resume " .. dir .. "/x", r.err, 1, true)
@@ -124,9 +127,9 @@ describe("signals", function()
   end)
 
   it("SIGTERM the same with 143, also during validation", function()
-    local r = tiny "--run-name x --kill on_validation_batch_end:3 --signal TERM"
+    local r = tiny("--run-name x", "on_validation_batch_end:3:TERM")
     assert.equal(143, r.code, r.err)
-    assert.matches("terminated at epoch 1 after batch 17 of 17", r.err, 1, true)
+    assert.matches("terminated at epoch 2 after batch 17 of 17", r.err, 1, true)
     r = process.run("tests/train/tiny.lua --resume " .. dir .. "/x")
     assert.equal(0, r.code, r.err)
     tiny "--run-name whole"
@@ -134,8 +137,8 @@ describe("signals", function()
   end)
 
   it("SIGUSR1 writes a checkpoint and goes on", function()
-    local r = tiny "--run-name x --checkpoint-every-n-steps 1000 --max-epochs 1 "
-      .. "--kill on_train_batch_end:7 --signal USR1"
+    local r = tiny("--run-name x --checkpoint-every-n-steps 1000 --max-epochs 1",
+      "on_train_batch_end:7:USR1")
     assert.equal(0, r.code, r.err)
     assert.matches("saved " .. dir .. "/x/last.safetensors", r.err, 1, true)
   end)

@@ -1,5 +1,5 @@
 -- A small experiment for the tests: a tiny net on the synthetic set, with every shared flag. With
--- --kill HOOK:N the process kills itself (SIGNAL, default KILL) at the nth call of a hook.
+-- TINY_KILL=HOOK:N:SIGNAL the process sends itself the signal at the nth call of a hook.
 local vgg = require "vgg"
 local nn, train = vgg.nn, vgg.train
 
@@ -7,22 +7,23 @@ local opt = train.flags {
   "A tiny experiment.",
   { "lr", 1e-3, "learning rate" },
   { "dropout", 0.1, "dropout" },
-  { "kill", nil, "HOOK:N" },
-  { "signal", "KILL", "which signal --kill sends" },
   { "batch_size", 32, "images a step", type = "int" },
   { "train_images", 600, "images", type = "int" },
   { "test_images", 64, "images", type = "int" },
   { "data", "synthetic", "data" },
+  { "threads", 1, "threads", type = "int" },
 }
 
+local kill = os.getenv "TINY_KILL"
+
 local function killer()
-  local hook, n = opt.kill:match "^(.*):(%d+)$"
+  local hook, n, signal = kill:match "^(.*):(%d+):(%w+)$"
   local pid = assert(io.open "/proc/self/stat"):read "*l":match "^%d+"
   local seen = 0
   return { [hook] = function()
     seen = seen + 1
     if seen == tonumber(n) then
-      io.popen(("kill -%s %s"):format(opt.signal, pid)):close() -- os.execute would ignore SIGINT
+      io.popen(("kill -%s %s"):format(signal, pid)):close() -- os.execute would ignore SIGINT
     end
   end }
 end
@@ -36,7 +37,7 @@ local model = nn.Sequential {
 }
 local trainer = train.trainer(opt, data, {
   model = model, optimizer = vgg.optim.Adam { model, lr = opt.lr },
-  callbacks = opt.kill and { killer() } or nil,
+  callbacks = kill and { killer() } or nil,
 })
 trainer:fit { train = data:train_dataloader(), valid = data:val_dataloader() }
 trainer:report(trainer:test_both(data:test_dataloader()), opt.json)

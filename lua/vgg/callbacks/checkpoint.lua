@@ -75,10 +75,15 @@ local function link(trainer, from, to)
   if not ok then failed(trainer, why) end
 end
 
+-- The time spent, beside the checkpoint: losing it in a crash costs nothing but its value.
 local function note_time(self, trainer)
   self.saved_at = core.clock()
-  fs.write(self.run:path "clock.json",
-    ('{"elapsed":%.3f,"saved":%d}\n'):format(trainer:elapsed(), os.time()), "clock.json")
+  local path = self.run:path "clock.json"
+  local f = io.open(path .. ".tmp", "w")
+  if not f then return end
+  f:write(('{"elapsed":%.3f,"saved":%d}\n'):format(trainer:elapsed(), os.time()))
+  f:close()
+  os.rename(path .. ".tmp", path)
 end
 
 -- Writes the state to `path` (default: last.safetensors).
