@@ -1,6 +1,6 @@
 /* Gradients of the unary functions; part of cpu/rows_impl.h, hence without an include guard. */
 GN(g_neg, -u)
-GX(g_abs, v > 0 ? u : v < 0 ? -u : u * v)
+GX(g_abs, v > 0 ? u : v < 0 ? -u : 0.0f)
 GY(g_exp, u *w)
 GX(g_log, u / v)
 GY(g_sqrt, u / (2.0f * w))
@@ -15,8 +15,8 @@ GX(g_log1p, u / (1.0f + v))
 GY(g_expm1, u *(w + 1.0f))
 GY(g_relu, w <= 0 ? 0.0f : u)
 GX(g_leaky_relu, v > 0 ? u : u * p)
-GX(g_elu, v > 0 ? u : u * p * vg_v_exp(v))
-GX(g_gelu, u *(0.5f * (1.0f + erff(v * 0.70710678f)) + v * 0.39894228f * vg_v_exp(-0.5f * v * v)))
+GX(g_elu, v <= 0 ? u * p * vg_v_exp(v) : u)
+GX(g_gelu, u *(0.5f * erfcf(v * -0.70710678f) + v * 0.39894228f * vg_v_exp(-0.5f * v * v)))
 static inline float gelu_tanh_slope(float v) {
   float t = v_tanh(gelu_tanh_inner(v));
   return 0.5f * (1.0f + t) +
@@ -31,7 +31,7 @@ GX(g_silu, u *silu_slope(v))
 GY(g_sigmoid, u *(1.0f - w) * w)
 GY(g_tanh, u *(1.0f - w * w))
 GX(g_softplus, v *p > q ? u : u * vg_v_sigmoid(v * p))
-GX(g_hardswish, v <= -3 ? 0.0f : v >= 3 ? u : u * (v / 3.0f + 0.5f))
+GX(g_hardswish, v <= -3 ? 0.0f : v < 3 ? u * (v / 3.0f + 0.5f) : u)
 GX(g_hardsigmoid, v > -3 && v < 3 ? u / 6.0f : 0.0f)
 GX(g_relu6, v <= 0 || v >= 6 ? 0.0f : u)
 GN(g_pass, u)
@@ -39,7 +39,7 @@ GN(g_mul_scalar, u *p)
 GN(g_div_scalar, u / p)
 GX(g_pow_scalar, p == 0 ? 0.0f : u * (p * v_pow(v, p - 1.0f)))
 GX(g_rdiv_scalar, -u *(p / v) / v)
-GX(g_clamp, v >= p && v <= q ? u : 0.0f)
+GX(g_clamp, (v > p || p == -INFINITY) && (v < q || q == INFINITY) ? u : 0.0f)
 
 static const vg_cpu_row unary_bwd_table[VG_UNARY_COUNT] = {[VG_NEG] = g_neg,
                                                            [VG_ABS] = g_abs,

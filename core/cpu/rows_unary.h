@@ -14,6 +14,11 @@ static inline float v_tanh(float x) {
   return t < 0.625f ? small : large;
 }
 
+static inline float clamp_f(float u, float p, float q) {
+  float t = u < p ? p : u;
+  return t > q ? q : t;
+}
+
 static inline float v_pow(float x, float e) { return powf(x, e); }
 
 /* ---- forward ---- */
@@ -24,7 +29,7 @@ ROW1(f_log, float, logf(u))
 ROW1(f_sqrt, float, sqrtf(u))
 ROW1(f_rsqrt, float, 1.0f / sqrtf(u))
 ROW1(f_square, float, u *u)
-ROW1(f_sign, float, u > 0 ? 1.0f : u < 0 ? -1.0f : u != u ? u : 0.0f)
+ROW1(f_sign, float, u > 0 ? 1.0f : u < 0 ? -1.0f : 0.0f)
 ROW1(f_sin, float, sinf(u))
 ROW1(f_cos, float, cosf(u))
 ROW1(f_floor, float, floorf(u))
@@ -37,13 +42,13 @@ ROW1(f_expm1, float, expm1f(u))
 ROW1(f_relu, float, u <= 0 ? 0.0f : u)
 ROW1(f_leaky_relu, float, u > 0 ? u : u * p)
 ROW1(f_elu, float, u > 0 ? u : p * expm1f(u))
-ROW1(f_gelu, float, 0.5f * u * (1.0f + erff(u * 0.70710678f)))
+ROW1(f_gelu, float, 0.5f * u * erfcf(u * -0.70710678f))
 ROW1(f_gelu_tanh, float, 0.5f * u * (1.0f + v_tanh(gelu_tanh_inner(u))))
 ROW1(f_silu, float, u *vg_v_sigmoid(u))
 ROW1(f_sigmoid, float, vg_v_sigmoid(u))
 ROW1(f_tanh, float, v_tanh(u))
 ROW1(f_softplus, float, u *p > q ? u : log1pf(vg_v_exp(u * p)) / p)
-ROW1(f_hardswish, float, u <= -3 ? 0.0f : u >= 3 ? u : u * (u + 3.0f) / 6.0f)
+ROW1(f_hardswish, float, u *clamp_f(u + 3.0f, 0.0f, 6.0f) / 6.0f)
 ROW1(f_hardsigmoid, float, u <= -3 ? 0.0f : u >= 3 ? 1.0f : (u + 3.0f) / 6.0f)
 ROW1(f_relu6, float, u<0 ? 0.0f : u> 6 ? 6.0f : u)
 ROW1(f_add_scalar, float, u + p)
@@ -52,10 +57,6 @@ ROW1(f_div_scalar, float, u / p)
 ROW1(f_pow_scalar, float, v_pow(u, p))
 ROW1(f_rsub_scalar, float, p - u)
 ROW1(f_rdiv_scalar, float, p / u)
-static inline float clamp_f(float u, float p, float q) {
-  float t = u < p ? p : u;
-  return t > q ? q : t;
-}
 ROW1(f_clamp, float, clamp_f(u, p, q))
 ROW1(f_isnan, float, u != u ? 1.0f : 0.0f)
 ROW1(f_isfinite, float, u - u == 0.0f ? 1.0f : 0.0f)

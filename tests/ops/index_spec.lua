@@ -1,0 +1,5 @@
+local stored = require "tests.support.stored"
+
+describe("index", function()
+  stored.each("index", it)
+end)

@@ -1,0 +1,5 @@
+local point = require "tests.support.point"
+
+describe("reduce", function()
+  point.each("reduce", it)
+end)
