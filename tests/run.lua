@@ -34,6 +34,7 @@ end
 
 local function live_tensors()
   if not (has_core and core.device and core.device.host_memory) then return 0 end
+  jit.flush() -- a compiled trace keeps the tensors it was specialised on
   collectgarbage()
   collectgarbage()
   return core.device.host_memory().tensors

@@ -21,8 +21,8 @@ function check.raises(want, fn, ...)
   end
 end
 
--- Shape and values, numbers or nested tables; tolerance is relative to the wanted value, or absolute
--- below 1. NaN equals NaN.
+-- Shape and values, numbers or nested tables; tolerance is relative to the wanted value, or
+-- absolute below 1. NaN equals NaN.
 function check.values(want, tensor, tolerance)
   tolerance = tolerance or 1e-6
   local function compare(w, g)
@@ -55,6 +55,7 @@ end
 -- Runs fn and fails if it left tensors, pool blocks or host memory behind.
 function check.clean(fn, ...)
   local function held()
+    jit.flush() -- a compiled trace keeps the tensors it was specialised on
     collectgarbage()
     collectgarbage()
     local host, pool = core.device.host_memory(), core.device.memory()

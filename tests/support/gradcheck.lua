@@ -44,7 +44,8 @@ return function(f, inputs, options)
       for _, j in ipairs(probes) do
         local x = values[i][j]
         local want = (at(i, j, x + step) - at(i, j, x - step)) / (2 * step)
-        if not (math.abs(got[j] - want) <= tolerance * scale) then
+        local off = math.abs(got[j] - want)
+        if off ~= off or off > tolerance * scale then
           return ("input %d element %d: backward %.7g, differences %.7g"):format(i, j, got[j], want)
         end
       end

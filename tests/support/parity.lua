@@ -77,7 +77,8 @@ local function largest(values)
   return most
 end
 
--- nil when t equals what is stored, up to `tolerance` relative to the largest stored value; else why.
+-- nil when t equals what is stored, up to `tolerance` relative to the largest stored value;
+-- else why.
 function parity.differs(t, stored, tolerance)
   local shape, want = table.concat(t.shape, "x"), table.concat(stored.shape, "x")
   if shape ~= want then return ("shape %s, want %s"):format(shape, want) end

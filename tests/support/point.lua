@@ -94,12 +94,24 @@ function point.run(case)
   end
 end
 
--- One test a case.
+-- One test an operation, all its cases in it.
 function point.each(name, it)
+  local order, by_op = {}, {}
   for _, case in ipairs(parity.load(name)) do
-    it(("%s (%s) equals PyTorch"):format(case.op, case.kind), function()
-      local why = point.run(case)
-      if why then error(why, 0) end
+    if not by_op[case.op] then
+      by_op[case.op] = {}
+      order[#order + 1] = case.op
+    end
+    table.insert(by_op[case.op], case)
+  end
+  for _, op in ipairs(order) do
+    it(("%s equals PyTorch in %d cases"):format(op, #by_op[op]), function()
+      local wrong = {}
+      for _, case in ipairs(by_op[op]) do
+        local why = point.run(case)
+        if why then wrong[#wrong + 1] = ("%s (%s): %s"):format(op, case.kind, why) end
+      end
+      if #wrong > 0 then error(table.concat(wrong, "\n"), 0) end
     end)
   end
 end
