@@ -1,12 +1,13 @@
 /* Fills and dropout from Philox blocks. Work is cut into runs of elements whose words are computed
    side by side; which thread computes a run does not matter. */
 #include <math.h>
+#include <string.h>
 
 #include "cpu/blocked.h"
 #include "cpu/clones.h"
 #include "cpu/cpu.h"
 
-enum { LANES = 16, WORDS = 4 * LANES, RUN = 4096 };
+enum { LANES = 32, WORDS = 4 * LANES, RUN = 4096 };
 
 /* Words of the LANES blocks from `first` on: vg_stream_block, arranged for vector code. */
 VG_CPU_CLONES
@@ -80,21 +81,27 @@ static int64_t piece(const fill *f, int64_t first, int64_t n, float *v, int *at)
   return n < WORDS - *at ? n : WORDS - *at;
 }
 
+static void store_piece(vg_tensor *y, int64_t at, int64_t n, const float *v) {
+  float *f32 = (float *)vg_data(y) + at;
+  uint16_t *bf16 = (uint16_t *)vg_data(y) + at;
+  uint8_t *u8 = (uint8_t *)vg_data(y) + at;
+  switch (y->dtype) {
+    case VG_F32: memcpy(f32, v, (size_t)n * sizeof *v); break;
+    case VG_BF16:
+      for (int64_t k = 0; k < n; k++) bf16[k] = vg_f32_to_bf16(v[k]);
+      break;
+    default:
+      for (int64_t k = 0; k < n; k++) u8[k] = (uint8_t)v[k];
+      break;
+  }
+}
+
 static void store_run(const fill *f, vg_tensor *y, int64_t lo, int64_t hi) {
-  float v[WORDS], *f32 = vg_data(y);
-  uint16_t *bf16 = vg_data(y);
-  uint8_t *u8 = vg_data(y);
+  float v[WORDS];
   int at;
   for (int64_t n, i = lo; i < hi; i += n) {
     n = piece(f, i, hi - i, v, &at);
-    for (int64_t k = 0; k < n; k++) {
-      if (y->dtype == VG_F32)
-        f32[i + k] = v[at + k];
-      else if (y->dtype == VG_BF16)
-        bf16[i + k] = vg_f32_to_bf16(v[at + k]);
-      else
-        u8[i + k] = (uint8_t)v[at + k];
-    }
+    store_piece(y, i, n, v + at);
   }
 }
 
@@ -126,23 +133,29 @@ static vg_status bernoulli(vg_device *d, vg_tensor *y, vg_stream s, double p) {
 
 /* ---- dropout ---- */
 
+static void drop_f32(float *y, const float *x, int64_t step, int64_t n, const float *v) {
+  if (step == 1)
+    for (int64_t k = 0; k < n; k++) y[k] = x[k] * v[k];
+  else
+    for (int64_t k = 0; k < n; k++) y[k * step] = x[k * step] * v[k];
+}
+
+static void drop_bf16(uint16_t *y, const uint16_t *x, int64_t step, int64_t n, const float *v) {
+  for (int64_t k = 0; k < n; k++) y[k * step] = vg_f32_to_bf16(vg_bf16_to_f32(x[k * step]) * v[k]);
+}
+
 /* Physical elements at, at + step, ... hold the logical elements first, first + 1, ... */
 static void dropout_run(const fill *f, vg_tensor *y, const vg_tensor *x, int64_t at, int64_t step,
                         int64_t first, int64_t count) {
-  const float *xf = vg_data(x);
-  const uint16_t *xh = vg_data(x);
-  float v[WORDS], *yf = vg_data(y);
-  uint16_t *yh = vg_data(y);
+  float v[WORDS];
   int skip;
   for (int64_t n, i = 0; i < count; i += n) {
+    int64_t e = at + i * step;
     n = piece(f, first + i, count - i, v, &skip);
-    for (int64_t k = 0; k < n; k++) {
-      int64_t e = at + (i + k) * step;
-      if (x->dtype == VG_F32)
-        yf[e] = xf[e] * v[skip + k];
-      else
-        yh[e] = vg_f32_to_bf16(vg_bf16_to_f32(xh[e]) * v[skip + k]);
-    }
+    if (x->dtype == VG_F32)
+      drop_f32((float *)vg_data(y) + e, (const float *)vg_data(x) + e, step, n, v + skip);
+    else
+      drop_bf16((uint16_t *)vg_data(y) + e, (const uint16_t *)vg_data(x) + e, step, n, v + skip);
   }
 }
 
