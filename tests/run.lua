@@ -17,7 +17,7 @@ local function roots(words)
   for _, word in ipairs(words) do
     local plain = word:gsub("/+$", ""):gsub("^%./", "")
     local found
-    for _, path in ipairs { plain, "tests/" .. plain, "tests/" .. plain .. "_spec.lua" } do
+    for _, path in ipairs { "tests/" .. plain, plain, "tests/" .. plain .. "_spec.lua" } do
       local is_file = path:match("%.lua$") and exists(path)
       if not found and (is_file or exists(path .. "/.")) then found = path end
     end

@@ -278,10 +278,11 @@ static vg_batch_plan check_plan(lua_State *L, int64_t shape[4]) {
   return b;
 }
 
-/* batch(source, order, first, count, pipeline, seed, epoch [, device]) -> x, y */
+/* batch(source, order, first, count, pipeline, seed, epoch [, device [, threads]]) -> x, y */
 static int l_batch(lua_State *L) {
   int64_t shape[4];
   vg_batch_plan b = check_plan(L, shape);
+  b.threads = lua_isnoneornil(L, 9) ? 0 : (int)vglua_check_whole(L, 9, 0, 1024);
   vg_device *cpu = vg_cpu(vglua_context(L)), *dev = vglua_opt_device(L, 8);
   vg_tensor **x = vglua_new_tensor(L), **y = vglua_new_tensor(L), *host[2] = {NULL, NULL};
   vg_status st;

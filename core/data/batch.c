@@ -2,7 +2,12 @@
  */
 #include "data/batch.h"
 
+#include <omp.h>
 #include <string.h>
+
+static int team(const vg_batch_plan *b) {
+  return b->threads > 0 ? b->threads : omp_get_max_threads();
+}
 
 int64_t vg_batch_record(const vg_batch_plan *b, int64_t k) {
   int64_t i = b->first + k;
@@ -24,7 +29,7 @@ static vg_image make_image(const vg_batch_plan *b, int64_t k, workspace *ws) {
 }
 
 void vg_batch_fill(float *x, int64_t *y, const vg_batch_plan *b) {
-#pragma omp parallel for schedule(static) if (b->count > 8)
+#pragma omp parallel for schedule(static) num_threads(team(b)) if (b->count > 8)
   for (int64_t k = 0; k < b->count; k++) {
     workspace ws;
     vg_image m = make_image(b, k, &ws);
@@ -34,7 +39,7 @@ void vg_batch_fill(float *x, int64_t *y, const vg_batch_plan *b) {
 }
 
 void vg_batch_fill_bytes(uint8_t *x, const vg_batch_plan *b) {
-#pragma omp parallel for schedule(static) if (b->count > 8)
+#pragma omp parallel for schedule(static) num_threads(team(b)) if (b->count > 8)
   for (int64_t k = 0; k < b->count; k++) {
     workspace ws;
     vg_image m = make_image(b, k, &ws);

@@ -15,6 +15,7 @@ typedef struct vg_batch_plan {
   const vg_pipeline *pipeline; /* checked by vg_pipeline_check for the records' size */
   uint64_t seed;
   uint32_t epoch;
+  int threads; /* that make the batch; 0: as many as compute */
 } vg_batch_plan;
 
 /* Record number of image k of a batch. */

@@ -10,10 +10,12 @@ end
 
 local program = os.getenv "VGGLUA" or "build/vgglua"
 
--- process.run("script args", "VAR=1") -> { code =, out =, err = }; 128 + n for a signal.
-function process.run(args, before)
+-- process.run("script args", "VAR=1", "ulimit ...") -> { code =, out =, err = }; 128 + n for a
+-- signal.
+function process.run(args, variables, first)
   local out, err = os.tmpname(), os.tmpname()
-  local line = ("env %s %s %s >%s 2>%s </dev/null"):format(before or "", program, args, out, err)
+  local line = ("%s; env %s %s %s >%s 2>%s </dev/null"):format(first or ":", variables or "",
+    program, args, out, err)
   local status = os.execute("sh -c '" .. line:gsub("'", "'\\''") .. "; exit $?'")
   local result = { out = read(out), err = read(err) }
   result.code = status >= 256 and math.floor(status / 256) or 128 + status % 128

@@ -44,11 +44,11 @@ describe("kill -9 and --resume", function()
     assert.equal(weights("whole", "best"), weights(name, "best"))
   end
 
-  local function killed_and_resumed(name, at, more)
-    local r = tiny(("--run-name %s %s"):format(name, more or ""), at)
+  local function killed_and_resumed(name, at, before, after)
+    local r = tiny(("--run-name %s %s"):format(name, before or ""), at)
     assert.equal(137, r.code, r.err)
     r = process.run(("tests/train/tiny.lua --resume %s --runs-dir %s %s"):format(name, dir,
-      more or ""))
+      after or ""))
     assert.equal(0, r.code, r.err)
     same_as_whole(name)
   end
@@ -65,6 +65,10 @@ describe("kill -9 and --resume", function()
 
   it("in the middle of an epoch", function()
     killed_and_resumed("middle", "on_train_batch_end:27")
+  end)
+
+  it("with another number of threads for the augmentation", function()
+    killed_and_resumed("threads", "on_train_batch_end:22", "--num-workers 2", "--num-workers 7")
   end)
 
   it("during validation", function() killed_and_resumed("val", "on_validation_batch_end:4") end)
@@ -103,6 +107,20 @@ describe("kill -9 and --resume", function()
     local r = process.run("tests/train/tiny.lua --resume whol --runs-dir " .. dir)
     assert.equal(3, r.code)
     assert.matches("no run 'whol' in '" .. dir .. "'. Did you mean 'whole'?", r.err, 1, true)
+  end)
+
+  it("keeps the previous checkpoint when the disk is full, and says so", function()
+    local r = tiny "--run-name full --max-epochs 1"
+    assert.equal(0, r.code, r.err)
+    local before = weights("full", "last")
+    local go_on = "tests/train/tiny.lua --resume full --max-epochs 3 --runs-dir " .. dir
+    r = process.run(go_on, nil, "ulimit -f 64")
+    assert.equal(3, r.code, r.err)
+    assert.matches("checkpoint: .*full/last.safetensors", r.err)
+    assert.equal(before, weights("full", "last"))
+    r = process.run(go_on)
+    assert.equal(0, r.code, r.err)
+    same_as_whole "full"
   end)
 
   it("goes on when a finished run gets more epochs", function()

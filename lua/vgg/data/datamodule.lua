@@ -42,7 +42,7 @@ end
 
 -- CIFAR10DataModule { data_dir =, batch_size = 128, val_split = 0.1, seed = 42, augment = "dlcv" }
 -- seed: order and augmentation; split_seed: what validates (seed where it is not given).
--- num_workers is accepted and ignored: batches are made by the compute team itself.
+-- num_workers: threads that make a batch, 0 for as many as compute; they change no image.
 local function new(o)
   o = o or {}
   util.check_options("CIFAR10DataModule", o, defaults)
@@ -123,7 +123,8 @@ end
 local function load(self, set, shuffle, limit, overfit)
   return loader.new { dataset = set, batch_size = self.batch_size, shuffle = shuffle,
     seed = self.seed, drop_last = shuffle and self.drop_last or false, limit = limit or nil,
-    overfit = overfit ~= 0 and overfit or nil, device = self.device }
+    overfit = overfit ~= 0 and overfit or nil, device = self.device,
+    num_workers = self.num_workers }
 end
 
 function Module:train_dataloader()

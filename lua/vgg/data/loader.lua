@@ -6,7 +6,7 @@ local util = require "vgg.util"
 local Loader = {}
 
 local known = { dataset = true, batch_size = true, shuffle = true, seed = true, drop_last = true,
-  limit = true, overfit = true, device = true }
+  limit = true, overfit = true, device = true, num_workers = true }
 
 -- 5 = five batches, 0.1 or "0.1" = a tenth of them, "1.0" = all.
 local function limited(limit, batches, who)
@@ -43,7 +43,7 @@ local function plan(self)
 end
 
 -- Loader { dataset =, batch_size = 32, shuffle = false, seed = dataset's, drop_last = false,
---          limit =, overfit =, device = "cpu" }
+--          limit =, overfit =, device = "cpu", num_workers = 0 (as many threads as compute) }
 local function new(o)
   util.check_options("Loader", o, known)
   local size = o.batch_size or 32
@@ -54,6 +54,7 @@ local function new(o)
     dataset = o.dataset, batch_size = size, shuffle = o.shuffle or false,
     seed = o.seed or o.dataset.seed, drop_last = o.drop_last or false, limit = o.limit,
     overfit = o.overfit, device = o.device or "cpu",
+    num_workers = o.num_workers or 0,
   }
   if self.overfit and self.overfit ~= 0 then self.shuffle = false end
   plan(self)
@@ -108,7 +109,7 @@ end
 function Loader:get(k, epoch)
   local set = self.dataset
   return core.data.batch(set.source, self:order(epoch or 0), (k - 1) * self.batch_size + 1,
-    self:size_of(k), set.pipeline.core, self.seed, epoch or 0, self.device)
+    self:size_of(k), set.pipeline.core, self.seed, epoch or 0, self.device, self.num_workers)
 end
 
 -- for batch in loader:iter { epoch = 0, start_batch = 1 } do ... batch.x, batch.y, batch.index ...

@@ -21,6 +21,8 @@ local shared = {
   { "augment", "dlcv", "augmentation", choices = { "dlcv", "course", "none" } },
   { "train_images", 50000, "size of the synthetic training set", type = "int", min = 20 },
   { "test_images", 10000, "size of the synthetic test set", type = "int", min = 1 },
+  { "num_workers", 0, "threads that augment, 0 for all; no image depends on it", type = "int",
+    min = 0 },
   { "partial_data", false, "accept data files that are shorter than the real ones" },
   "Training",
   { "max_epochs", 60, "passes over the training set", type = "int", min = 0, alias = "epochs" },
@@ -100,7 +102,7 @@ function M.data(opt)
     batch_size = opt.batch_size, val_split = opt.val_split, train_share = opt.train_share,
     split_seed = opt.split_seed, data_split = opt.data_split, augment = opt.augment,
     train_images = opt.train_images, test_images = opt.test_images,
-    partial_data = opt.partial_data, progress = not util.quiet(),
+    partial_data = opt.partial_data, num_workers = opt.num_workers, progress = not util.quiet(),
   }
 end
 

@@ -39,7 +39,7 @@ local function bad_activation(model, x)
       end)
     end
   end
-  pcall(core.scope, core.no_grad, model, x)
+  core.scope(core.no_grad, function() model(x) end)
   for _, h in ipairs(handles) do h:remove() end
   return first
 end
