@@ -52,6 +52,8 @@ void vglua_signals_interrupt(lua_State *L) {
   atomic_fetch_sub(&sig.arming, 1);
 }
 
+bool vglua_signals_pressed(void) { return vg_interrupted(); }
+
 void vglua_signals_clear(lua_State *L) {
   while (atomic_load(&sig.arming)) sched_yield(); /* another thread is between the two */
   vg_interrupt_clear();

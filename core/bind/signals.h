@@ -15,6 +15,8 @@
 VG_API void vglua_signals_watch(lua_State *L);
 /* Puts every handler back to what it was; also when the state closes. */
 VG_API void vglua_signals_unwatch(void);
+/* Whether one has been asked for and not been delivered yet. */
+VG_API bool vglua_signals_pressed(void);
 /* An interruption is being delivered: takes down the flag and the hook. */
 VG_API void vglua_signals_clear(lua_State *L);
 /* The same, and forgets when SIGINT came: what ran has ended. */

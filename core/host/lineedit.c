@@ -14,7 +14,6 @@
 #include <wchar.h>
 
 #include "bind/signals.h"
-#include "device/interrupt.h"
 #include "host/hostlib.h"
 
 /* One terminal, one editor. */
@@ -57,10 +56,10 @@ static int wait_for_byte(void) {
   sigaddset(&block, SIGWINCH);
   sigaddset(&block, SIGCONT);
   pthread_sigmask(SIG_BLOCK, &block, &old);
-  rc = vg_interrupted() || ed.resized || ed.continued ? -1 : ppoll(&p, 1, NULL, &old);
+  rc = vglua_signals_pressed() || ed.resized || ed.continued ? -1 : ppoll(&p, 1, NULL, &old);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   if (rc > 0) return 1;
-  if (vg_interrupted()) {
+  if (vglua_signals_pressed()) {
     ed.interrupted = true;
     return -1;
   }

@@ -13,6 +13,7 @@ local from = {
 }
 
 return setmetatable(callbacks, {
+  __names = from,
   __index = function(self, name)
     if not from[name] then return nil end
     local value = require("vgg.callbacks." .. from[name]).new

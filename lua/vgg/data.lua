@@ -7,6 +7,7 @@ local from = {
 }
 
 return setmetatable(data, {
+  __names = from,
   __index = function(self, name)
     local file = from[name]
     if not file then return nil end

@@ -4,6 +4,7 @@
 --   ---@option kernel 2 side of the window, or { height, width }
 --   function Tensor:max_pool2d(options) end
 local pretty = require "vgg.pretty"
+local util = require "vgg.util"
 
 local help = {}
 
@@ -95,10 +96,12 @@ function help.names()
   return order
 end
 
--- The stub of a name: exactly, or for x:method of a tensor by its class.
+-- The stub of a name; x:relu_ has that of x:relu.
 function help.stub(name)
   load_stubs()
-  return docs[name] or docs[(name:gsub("^vgg%.", ""))]
+  name = name:gsub("^vgg%.core%.", "vgg.")
+  return docs[name] or docs["vgg." .. name] or docs[(name:gsub("^vgg%.", ""))] or
+    docs[(name:gsub("([^_])_$", "%1"))]
 end
 
 -- Names of fields and methods documented for a class ("Tensor" -> shape, relu, ...).
@@ -127,7 +130,7 @@ end
 
 -- ---- sources ----
 
--- The declaration at `line` of a file and the comment right above it.
+-- The declaration at a line of a file and the comment right above it.
 local function source_text(path, at)
   local file = io.open(path, "r")
   if not file then return end
@@ -138,10 +141,14 @@ local function source_text(path, at)
   end
   file:close()
   if #lines < at then return end
-  local first = at
+  local first, comment = at, {}
   while first > 1 and lines[first - 1]:match("^%s*%-%-") do first = first - 1 end
-  local comment = {}
   for i = first, at - 1 do comment[#comment + 1] = (lines[i]:gsub("^%s*%-+%s?", "")) end
+  for i = 1, #comment == 0 and at or 0 do -- without one: what the file says of itself
+    local text = lines[i]:match("^%-%-%s?(.*)$")
+    if not text then break end
+    comment[i] = text
+  end
   return lines[at], comment
 end
 
@@ -164,14 +171,25 @@ local function function_help(name, fn)
   return table.concat(lines, "\n")
 end
 
+-- Options a class declares in a table of defaults, as our small layers, optimisers and metrics do.
+local function default_options(value)
+  local defaults = type(value) == "table" and rawget(value, "defaults")
+  return type(defaults) == "table" and util.keys(defaults) or {}
+end
+
+local function generic_call(fn)
+  return debug.getinfo(fn, "S").source:match("vgg/class%.lua$") ~= nil
+end
+
 -- A class or callable table: its constructor's help.
 local function table_help(name, value)
   local meta = getmetatable(value)
   local call = type(meta) == "table" and rawget(meta, "__call")
-  for _, fn in ipairs { rawget(value, "new") or false, rawget(value, "init") or false,
-    rawget(value, "__init") or false, call or false } do
-    if type(fn) == "function" then
-      local text = function_help(name, fn)
+  for _, fn in ipairs { rawget(value, "init") or false, rawget(value, "new") or false,
+    call or false } do
+    if type(fn) == "function" and not generic_call(fn) then
+      local text, options = function_help(name, fn), default_options(value)
+      if #options > 0 then text = text .. "\n  options: " .. table.concat(options, ", ") end
       if text then return text end
     end
   end
@@ -181,12 +199,12 @@ end
 
 -- Names under which a value may be documented.
 local function aliases(name, value)
-  local list = { name, (name:gsub("^vgg%.", "")), (name:gsub("^core%.", "")) }
+  local list = { name }
   local base, sep, member = name:match("^(.-)([.:])([%w_]+)$")
   if member then
     list[#list + 1] = "Tensor:" .. member
     list[#list + 1] = "Tensor" .. sep .. member
-    if base then list[#list + 1] = base .. "." .. member end
+    list[#list + 1] = base .. "." .. member
   end
   local class = pretty.class_name(value)
   if class then list[#list + 1] = class end
@@ -210,8 +228,8 @@ function help.lookup(name, value)
   end
 end
 
--- Option names of a constructor or method, in their order, for completion.
-function help.options(name)
+-- Option names of a constructor or method, for completion; the value it has may tell, too.
+function help.options(name, value)
   local list = {}
   for _, alias in ipairs(aliases(name)) do
     local doc = help.stub(alias)
@@ -220,7 +238,7 @@ function help.options(name)
       return list
     end
   end
-  return list
+  return default_options(value)
 end
 
 return help

@@ -18,6 +18,13 @@ local vgg = {
 }
 
 return setmetatable(vgg, {
+  __names = function()
+    local names = { load = true }
+    for _, t in ipairs { parts, core } do
+      for name in pairs(t) do names[name] = true end
+    end
+    return names
+  end,
   __index = function(self, name)
     local value
     if parts[name] then

@@ -49,6 +49,7 @@ end
 function Module:config() return rawget(self, "_config") end
 
 return setmetatable(models, {
+  __names = registry,
   __index = function(_, name)
     if not registry[name] then return nil end
     return function(options) return models.build(name, options) end

@@ -9,6 +9,7 @@ local from = {
 }
 
 return setmetatable(train, {
+  __names = from,
   __index = function(self, name)
     if not from[name] then return nil end
     local value = require("vgg.train." .. from[name])

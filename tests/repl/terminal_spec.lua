@@ -21,7 +21,8 @@ describe("the prompt on a terminal", function()
   it("has a banner, a prompt, and ends with Ctrl-D", function()
     local r = play { "expect vgglua 0", "expect ? help", "expect vgg> ", "send 1 + 1\\n",
       "expect 2", "expect vgg> ", "send for i = 1, 2 do\\n", "expect ...> ",
-      "send print(i * 10)\\n", "expect ...> ", "send end\\n", "expect 10", "expect 20", "expect vgg> ", "end" }
+      "send print(i * 10)\\n", "expect ...> ", "send end\\n", "expect 10", "expect 20",
+      "expect vgg> ", "end" }
     assert.equal(0, r.code)
   end)
 

@@ -83,12 +83,10 @@ end
 local function print_layers(session, model)
   local rows, widest, longest = {}, 4, 5
   for name, module in model:named_modules() do
-    local params = 0
-    if type(module.parameters) == "function" then
-      for _, p in ipairs(module:parameters()) do params = params + p.numel end
-    end
-    local text = tostring(module):match("^[^\n{(]*[^\n]*"):sub(1, 60)
-    rows[#rows + 1] = { name == "" and "(model)" or name, text, util.count(params) }
+    local what, how = module:describe()
+    local text = (how ~= "" and what .. ", " .. how or what):sub(1, 60)
+    rows[#rows + 1] = { name == "" and "(model)" or name, text,
+      util.count((module:num_parameters())) }
     widest, longest = math.max(widest, #rows[#rows][1]), math.max(longest, #text)
   end
   for _, r in ipairs(rows) do

@@ -28,12 +28,12 @@ local function add_keys(set, t)
   for k in next, t do if is_identifier(k) then set[k] = true end end
 end
 
-local function add_children(set, value)
-  local ok, fn = pcall(function() return value.named_children end)
-  if not ok or type(fn) ~= "function" then return end
-  pcall(function()
-    for name in fn(value) do if is_identifier(name) then set[name] = true end end
-  end)
+-- What an object says of itself: nn modules list layers, tensors and attributes in fields().
+local function add_fields(set, value)
+  local ok, list = pcall(function() return value:fields() end)
+  for _, name in ipairs(ok and type(list) == "table" and list or {}) do
+    if is_identifier(name) then set[name] = true end
+  end
 end
 
 -- Names that value.<name> may have: own keys, what the metatables lead to, layers, documented
@@ -43,13 +43,16 @@ function complete.members(value, context)
   if type(value) == "table" then add_keys(set, value) end
   local meta, depth = debug.getmetatable(value), 0
   while type(meta) == "table" and depth < 10 do
-    local index = rawget(meta, "__index")
+    local index, names = rawget(meta, "__index"), rawget(meta, "__names")
+    if type(names) == "function" then _, names = pcall(names) end
+    if type(names) == "table" then add_keys(set, names) end -- loaded when first used
+    if type(index) == "function" then index = meta end -- our classes: methods are in the metatable
     if type(index) == "table" then add_keys(set, index) end
     if type(rawget(meta, "methods")) == "table" then add_keys(set, rawget(meta, "methods")) end
     meta = type(index) == "table" and debug.getmetatable(index) or nil
     depth = depth + 1
   end
-  if type(value) == "table" then add_children(set, value) end
+  if type(value) == "table" then add_fields(set, value) end
   for name in pairs(class and context.members and context.members(class) or {}) do
     set[name] = true
   end
@@ -96,8 +99,8 @@ local function resolve(steps, context)
   return value
 end
 
--- The name of what is called when the cursor stands where a key of a table constructor may begin.
-local function constructor(tokens, i)
+-- Name and value of what is called, when the cursor stands where a key of its table may begin.
+local function constructor(tokens, i, context)
   local before = tokens[i]
   local text = before and before.text
   if not (text == "{" or text == "," or text == ";") then return end
@@ -120,8 +123,10 @@ local function constructor(tokens, i)
   if not steps then return end
   for _, s in ipairs(steps) do if type(s) ~= "string" then return end end
   local colon = tokens[i - 1] and tokens[i - 1].text == ":"
+  local value = resolve(steps, context)
   local last = table.remove(steps)
-  return #steps == 0 and last or table.concat(steps, ".") .. (colon and ":" or ".") .. last
+  if #steps == 0 then return last, value end
+  return table.concat(steps, ".") .. (colon and ":" or ".") .. last, value
 end
 
 -- ---- kinds of completion ----
@@ -228,8 +233,8 @@ function complete.complete(line, cursor, context)
   if before and (before.text == "." or before.text == ":") then
     return fields(tokens, i, prefix, start, following, context)
   end
-  local callee = constructor(tokens, i)
-  local options = callee and context.options(callee) or {}
+  local callee, value = constructor(tokens, i, context)
+  local options = callee and context.options(callee, value) or {}
   if #options > 0 then
     local _, found, names = collect(start, options, prefix, function(name) return name .. " = " end)
     if #found > 0 then return start, found, names end
