@@ -22,17 +22,22 @@ function parity.count(shape)
   return n
 end
 
--- A float32 tensor of flat values.
+-- A float32 tensor of flat values; missing ones are 0.
 function parity.tensor(values, shape)
   local n = parity.count(shape)
-  return core.from_bytes(ffi.string(ffi.new("float[?]", n + 1, values), 4 * n), shape, "float32")
+  local p = ffi.new("float[?]", n + 1)
+  for i = 1, n do p[i - 1] = values[i] or 0 end
+  return core.from_bytes(ffi.string(p, 4 * n), shape, "float32")
 end
 
 -- Flat float values of a tensor of any shape.
 function parity.flat(t)
   local n, bytes = t.numel, t:tobytes()
-  local p, out = ffi.cast("const float *", bytes), {}
-  for i = 1, n do out[i] = p[i - 1] end
+  local p, bits, out = ffi.cast("const float *", bytes), ffi.cast("const uint32_t *", bytes), {}
+  for i = 1, n do -- a NaN with a payload would come out of the FFI as some other Lua value
+    local nan = bits[i - 1] % 0x80000000 > 0x7f800000
+    out[i] = nan and 0 / 0 or p[i - 1]
+  end
   return out
 end
 
