@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cpu/blocked.h"
+#include "cpu/conv_own.h"
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
 
@@ -58,15 +59,36 @@ static bool nothing_to_do(const vg_conv_problem *c, vg_tensor *w, vg_tensor *bia
   return true;
 }
 
-/* Winograd where it wastes little of its 4 x 4 tiles. */
+typedef enum algorithm { DIRECT, ONEDNN_WINOGRAD, WINOGRAD, PIXELS } algorithm;
+static const char *const names[] = {"direct", "onednn_winograd", "winograd", "pixels", NULL};
+
+static bool has(vg_device *d, vg_conv_problem *c, algorithm a) {
+  if (a == WINOGRAD) return vg_conv_winograd_has(c);
+  if (a == PIXELS) return vg_conv_pixels_has(c);
+  c->algorithm = a == DIRECT ? VG_DNN_DIRECT : VG_DNN_WINOGRAD;
+  return vg_dnn_conv_has(d, c);
+}
+
+static algorithm choose(vg_device *d, vg_conv_problem *c) {
+  const char *pin = getenv("VGG_CONV");
+  for (int a = 0; pin && names[a]; a++)
+    if (!strcmp(pin, names[a]) && has(d, c, (algorithm)a)) return (algorithm)a;
+  if (pin) return DIRECT;
+  if (c->h * c->w <= 4 && vg_conv_pixels_has(c)) return PIXELS;
+  if (c->p > 2 && c->q > 2 && vg_conv_winograd_has(c)) return WINOGRAD;
+  return DIRECT;
+}
+
 static vg_status run(vg_device *d, vg_conv_problem *c, const vg_tensor *x, const vg_tensor *w,
                      const vg_tensor *bias, const vg_tensor *y) {
-  const char *pin = getenv("VGG_CONV");
-  c->algorithm = VG_DNN_WINOGRAD;
-  if ((pin && !strcmp(pin, "direct")) || c->r != 3 || c->s != 3 || c->p <= 2 || c->q <= 2 ||
-      c->c < 32 || c->k < 32 || !vg_dnn_conv_has(d, c))
-    c->algorithm = VG_DNN_DIRECT;
-  return vg_dnn_conv(d, c, vg_data(x), vg_data(w), bias ? vg_data(bias) : NULL, vg_data(y));
+  vg_conv_data t = {c, vg_data(x), vg_data(w), bias ? vg_data(bias) : NULL, vg_data(y)};
+  switch (choose(d, c)) {
+    case WINOGRAD: return vg_conv_winograd(d, &t);
+    case PIXELS: return vg_conv_pixels(d, &t);
+    case ONEDNN_WINOGRAD: c->algorithm = VG_DNN_WINOGRAD; break;
+    default: c->algorithm = VG_DNN_DIRECT; break;
+  }
+  return vg_dnn_conv(d, c, t.x, t.w, t.bias, t.y);
 }
 
 static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,

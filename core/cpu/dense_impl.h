@@ -1,5 +1,6 @@
 /* The bodies of cpu/dense.h. Included by one file per instruction set, which defines DENSE_TABLE
    (the symbol) and LANES (floats of a vector) first; deliberately without an include guard. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ static inline void add_double(double *acc, vf x) {
 #define PLAIN(name) name##_plain
 #define BLOCK(name) name##_block
 
+#include "cpu/conv_impl.h"
 #include "cpu/norm_impl.h"
 #include "cpu/pool_impl.h"
 
@@ -33,6 +35,16 @@ static inline void add_double(double *acc, vf x) {
   { PLAIN(name), BLOCK(name) }
 
 const vg_cpu_dense DENSE_TABLE = {.lanes = LANES,
+                                  .gemm_rows = gemm_rows,
+                                  .gemm_columns = gemm_columns,
+                                  .wino_input = wino_input,
+                                  .wino_gradient = wino_gradient,
+                                  .wino_output = wino_output,
+                                  .wino_weight = wino_weight,
+                                  .wino_weight_gradient = wino_weight_gradient,
+                                  .weights_by_filter = weights_by_filter,
+                                  .weights_by_channel = weights_by_channel,
+                                  .filters_from = filters_from,
                                   .stats = BOTH(stats),
                                   .apply = BOTH(apply),
                                   .reduce = BOTH(reduce),
