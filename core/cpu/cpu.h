@@ -5,9 +5,9 @@
 #include "vgglua/backend.h"
 
 typedef struct vg_cpu_priv {
-  int threads; /* size of the OpenMP team every kernel uses */
+  int threads;  /* size of the OpenMP team every kernel uses */
   bool started; /* its threads flush denormals */
-  void *dnn;   /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
+  void *dnn;    /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
 } vg_cpu_priv;
 
 static inline vg_cpu_priv *vg_cpu_state(const vg_device *d) { return d->priv; }
