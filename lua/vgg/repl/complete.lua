@@ -44,7 +44,7 @@ function complete.members(value, context)
   local meta, depth = debug.getmetatable(value), 0
   while type(meta) == "table" and depth < 10 do
     local index, names = rawget(meta, "__index"), rawget(meta, "__names")
-    if type(names) == "function" then _, names = pcall(names) end
+    if type(names) == "function" then names = select(2, pcall(names)) end
     if type(names) == "table" then add_keys(set, names) end -- loaded when first used
     if type(index) == "function" then index = meta end -- our classes: methods are in the metatable
     if type(index) == "table" then add_keys(set, index) end
