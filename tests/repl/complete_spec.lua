@@ -27,7 +27,9 @@ local context = {
   end,
   commands = function() return { ":mem", ":reload", ":time" } end,
   docs = function() return { "Tensor:relu", "nn.Linear" } end,
-  members = function(class) return class == "Tensor" and { shape = "field" } or {} end,
+  members = function(class)
+    return class == "Tensor" and { shape = "field", softmax = "method" } or {}
+  end,
 }
 
 -- `|` in the line is the cursor.
@@ -61,6 +63,7 @@ describe("completion", function()
     check("nn.|", "", { "Conv2d", "relu(" })
     check("nothing.|", "", {})
     check("f().x|", "x", {})
+    check("model(f(1)):so|", "so", { "softmax(" })
   end)
 
   it("offers only functions after a colon, string methods included", function()

@@ -163,7 +163,14 @@ local function with_call(value, following, name)
 end
 
 local function fields(tokens, i, prefix, start, following, context)
-  local sep = tokens[i].text
+  local sep, before = tokens[i].text, tokens[i - 1]
+  if sep == ":" and before and before.text == ")" then -- of a call: a tensor, most likely
+    local methods = {}
+    for name, kind in pairs(context.members("Tensor")) do
+      if kind == "method" then methods[name] = true end
+    end
+    return collect(start, sorted(methods), prefix, function(name) return name .. "(" end)
+  end
   local steps = path_before(tokens, i - 1)
   local value = steps and resolve(steps, context)
   if value == nil then return start, {}, {} end
