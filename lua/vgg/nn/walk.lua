@@ -58,11 +58,15 @@ function walk:named_parameters(prefix) return named_tensors(self, false, prefix)
 -- The same for what is saved and moved but not trained: running statistics.
 function walk:named_buffers(prefix) return named_tensors(self, true, prefix) end
 
--- The parameters as a plain array, all or those below a prefix ("classifier").
+-- The parameters as a plain array, all or those below a prefix ("classifier"). Their names travel
+-- in its metatable, so that an optimizer can name its state after them.
 function walk:parameters(prefix)
-  local list = {}
-  for _, tensor in self:named_parameters(prefix) do list[#list + 1] = tensor end
-  return list
+  local list, names = {}, {}
+  for name, tensor in self:named_parameters(prefix) do
+    list[#list + 1] = tensor
+    names[#list] = name
+  end
+  return setmetatable(list, { names = names })
 end
 
 -- Number of values in the parameters, and of those that want a gradient.
