@@ -252,8 +252,11 @@ static vg_status start(vg_tensor *y, vg_tensor *gy) {
   if (gy && !vg_same_shape(y, gy))
     return vg_fail(VG_ESHAPE, "backward: gradient is %s, tensor is %s", vg_shape_str(gy),
                    vg_shape_str(y));
-  if (!gy) VG_TRY(ones_like(&ones, y));
-  st = y->node ? add_into(&y->node->gy, gy ? gy : ones) : add_to_leaf(y, gy ? gy : ones);
+  if (!gy)
+    VG_TRY(ones_like(&ones, y));
+  else
+    ones = vg_retain(gy); /* the caller's count and ours: a leaf makes its own copy */
+  st = y->node ? add_into(&y->node->gy, ones) : add_to_leaf(y, ones);
 done:
   vg_release(ones);
   return st;
