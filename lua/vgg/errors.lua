@@ -105,7 +105,7 @@ function errors.syntax(message, source, name)
   n = tonumber(n)
   local token = rest and rest:match(" near '(.*)'$")
   local line = n and nth_line(source, n)
-  if not line then return message end
+  if not line or not line:match("%S") then return message end
   local lines = { message, "  " .. line }
   local col = token and column(source, name, n, message, token)
   if col then lines[#lines + 1] = "  " .. line:sub(1, col - 1):gsub("[^\t]", " ") .. "^" end
