@@ -90,6 +90,17 @@ describe("dropout", function()
     end
   end)
 
+  it("masks blocked gradients as the forward masked", function()
+    local images = core.randn({ 2, 4, 5, 5 })
+    local weight = core.randn({ 32, 4, 3, 3 }):requires_grad_()
+    local x = images:conv2d { weight = weight, pad = 1 }
+    x:retain_grad()
+    local y = x:dropout(0.3)
+    y:sum():backward()
+    local ratio = (y / x):flatten():totable()
+    for i, g in ipairs(x.grad:flatten():totable()) do assert.near(ratio[i], g, 1e-5) end
+  end)
+
   it("takes views, bfloat16 and empty tensors; NaN stays NaN", function()
     local x = core.randn({ 8, 6 })
     core.manual_seed(3)
