@@ -1,6 +1,7 @@
 ---@meta
 -- Metrics of vgg.metric, for ?name, completion, editors. update takes scores N x C (x ...) or
--- int64 labels, and int64 targets; all have update, compute, reset, merge, clone, state, load_state.
+-- int64 labels, and int64 targets. All have update, compute, reset, merge, clone, state and
+-- load_state.
 
 ---Share of each class that is found, averaged.
 ---@option num_classes 10 number of classes (also: classes)
