@@ -15,7 +15,9 @@ errors.hide((here.short_src:gsub("session%.lua$", "commands.lua")))
 local root = here.source:match("^@(.*/)repl/session%.lua$")
 
 -- Parts of the library that have a name of their own at the prompt, where they exist.
-local parts = { "nn", "optim", "data", "metric", "models", "train", "attacks", "probe" }
+local parts = {
+  "nn", "optim", "data", "metric", "models", "train", "attacks", "probe", "show",
+}
 
 local function part_exists(name)
   return root and (util.exists(root .. name .. ".lua") or util.exists(root .. name .. "/init.lua"))
