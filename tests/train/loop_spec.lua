@@ -299,6 +299,96 @@ describe("the loop", function()
     run { overwrite = true }
   end)
 
+  local function fit(o)
+    o.task, o.run_name, o.num_sanity_val_steps = o.task or task {}, "x", 0
+    local t = trainer(o)
+    return pcall(t.fit, t, { train = fake.loader { 4, 4, 4, 4 }, valid = fake.loader { 4 } }), t
+  end
+
+  it("an error between steps saves the state, one inside a step leaves `last` alone", function()
+    local fs, checkpoint = require("vgg.core").fs, require "vgg.checkpoint"
+    local quiet = util.quiet()
+    util.quiet(true)
+    local function run(hook)
+      return fit { overwrite = true, checkpoint_every_n_steps = 1, callbacks = { {
+        [hook] = function(_, t) if t.position.step == 2 then error "mine" end end } } }
+    end
+    local ok, t = run "on_train_step_end"
+    assert.is_false(ok)
+    assert.equal(2, checkpoint.inspect(t.run:path "last.safetensors").meta.position.batch)
+    assert.is_false(fs.exists(t.run:path "exception.safetensors"))
+    ok, t = run "on_train_batch_end"
+    assert.is_false(ok)
+    assert.equal(2, checkpoint.inspect(t.run:path "last.safetensors").meta.position.batch)
+    assert.is_true(fs.exists(t.run:path "exception.safetensors"))
+    util.quiet(quiet)
+  end)
+
+  it("goes on with time, best row and early stopping where it was", function()
+    local callbacks = require "vgg.callbacks"
+    local losses = { 0.5, 0.4, 0.6, 0.7, 0.7, 0.7 }
+    local function o(more)
+      local n = more.resume and 3 or 0
+      more.task = task { valid = function(k) return losses[k + n] end,
+        acc = function(k) return k + n == 2 and 0.9 or 0.1 end }
+      more.callbacks = { callbacks.EarlyStopping { patience = 3, verbose = false } }
+      return more
+    end
+    local ok, t = fit(o { max_epochs = 3 })
+    assert.is_true(ok)
+    local elapsed = t:elapsed()
+    local resumed
+    ok, resumed = fit(o { max_epochs = 9, resume = "x" })
+    assert.is_true(ok)
+    assert.is_true(resumed.clock.before > 0 and resumed.clock.before <= elapsed)
+    assert.equal(2, resumed.best.epoch)
+    assert.equal(0.9, resumed.best.metrics["val/acc"])
+    assert.equal("early_stop", resumed.stop_reason)
+    assert.equal(5, resumed.position.epoch)
+    assert.equal(20, resumed.task.optimizer.steps)
+  end)
+
+  it("an early stop is not undone by resuming", function()
+    local callbacks = require "vgg.callbacks"
+    local function o(resume)
+      return { max_epochs = 9, resume = resume,
+        callbacks = { callbacks.EarlyStopping { patience = 2, verbose = false } } }
+    end
+    local _, t = fit(o())
+    assert.equal(3, t.position.epoch)
+    _, t = fit(o "x")
+    assert.equal(3, t.position.epoch)
+    assert.equal("early_stop", t.stop_reason)
+  end)
+
+  it("a kill between two steps of replacing the best leaves a complete one", function()
+    local fs, checkpoint = require("vgg.core").fs, require "vgg.checkpoint"
+    local link, links = fs.link, 0
+    fs.link = function(...)
+      links = links + 1
+      if links == 3 then return nil, "killed here" end
+      return link(...)
+    end
+    local function o(more)
+      local n = more.resume and 1 or 0
+      more.task = task { acc = function(k) return (k + n) / 10 end }
+      more.max_epochs = 3
+      return more
+    end
+    local ok, t = fit(o {})
+    fs.link = link
+    assert.is_false(ok)
+    local first, second = "epoch=1-val_acc=0.10.safetensors", "epoch=2-val_acc=0.20.safetensors"
+    for _, file in ipairs { first, second, "best.safetensors", "last.safetensors" } do
+      assert.is_true(checkpoint.verify(t.run:path(file)))
+    end
+    ok, t = fit(o { resume = "x" })
+    assert.is_true(ok)
+    assert.same({ "best.safetensors", "clock.json", "config.json",
+      "epoch=3-val_acc=0.30.safetensors", "last.safetensors", "metrics.jsonl" },
+      fs.list(t.run.dir))
+  end)
+
   it("knows its options", function()
     local ok, e = pcall(train.Trainer, { max_epoch = 3 })
     assert.is_false(ok)

@@ -236,6 +236,25 @@ describe("training a net", function()
     assert.equal(16, sum)
   end)
 
+  it("says which batch would fit when memory runs out", function()
+    local function fit(size)
+      local model = net()
+      return failure(function()
+        trainer(model, { save = false }):fit { train = batches(1, size) }
+      end)
+    end
+    collectgarbage()
+    collectgarbage()
+    core.device.set_memory_limit(core.device.memory().live + 6e6)
+    local e = fit(2048)
+    core.device.set_memory_limit(0)
+    assert.equal(5, e.exit)
+    assert.matches("memory: batch 2048 of Sequential needs ", e.message, 1, true)
+    local fits = e.message:match "Largest that fits: ([%d,]+)%. Or %-%-batch%-size %d+"
+    fits = tonumber((fits:gsub(",", "")))
+    assert.is_true(fits > 100 and fits < 2048)
+  end)
+
   it("a model is rebuilt from its file alone", function()
     vgg.models.register("net_spec", { options = { width = 4 }, build = function(o)
       return nn.Sequential { nn.Conv2d { 3, o.width, kernel = 3 }, nn.Flatten {},

@@ -30,11 +30,17 @@ local function say(self, fmt, ...)
   if self.verbose then util.log("info", fmt, ...) end
 end
 
+-- A resumed run that had stopped stays so, unless it is given more patience.
+function EarlyStopping:on_fit_start(trainer)
+  if self.ended or self.waited >= self.patience then trainer:stop "early_stop" end
+end
+
 function EarlyStopping:on_epoch_end(trainer, row)
   local value = row[self.monitor]
   if value == nil then return end -- not validated in this epoch
   if self.check_finite and (value ~= value or math.abs(value) == math.huge) then
     say(self, "early stopping: %s is %s", self.monitor, tostring(value))
+    self.ended = true
     return trainer:stop "early_stop"
   end
   if monitor.better(self.mode, value, self.best, self.min_delta) then
@@ -49,7 +55,12 @@ function EarlyStopping:on_epoch_end(trainer, row)
   end
 end
 
-function EarlyStopping:state() return { best = self.best, waited = self.waited } end
-function EarlyStopping:load_state(s) self.best, self.waited = s.best, s.waited end
+function EarlyStopping:state()
+  return { best = self.best, waited = self.waited, ended = self.ended }
+end
+
+function EarlyStopping:load_state(s)
+  self.best, self.waited, self.ended = s.best, s.waited, s.ended
+end
 
 return EarlyStopping

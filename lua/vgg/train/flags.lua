@@ -113,10 +113,14 @@ local passed = { "max_epochs", "max_steps", "max_time", "accumulate_grad_batches
   "monitor", "check_val_every_n_epoch", "checkpoint_every", "checkpoint_every_n_steps",
   "log_every_n_steps" }
 
+local function words(opt, data)
+  return ("%s, augmentation %s"):format(data.choice.words, opt.augment)
+end
+
 -- A Trainer with the flags' options and `fields` (model, optimizer, loss, callbacks, ...).
 function M.trainer(opt, data, fields)
   local o = { hyper_parameters = opt, loggers = opt.logger, classes = data and data.classes,
-    split_words = data and data.split_words }
+    split_words = data and data.split_words, data_words = data and words(opt, data) }
   for _, name in ipairs(passed) do o[name] = opt[name] end
   for name, value in pairs(fields) do o[name] = value end
   if opt.patience then

@@ -4,19 +4,23 @@ local util = require "vgg.util"
 
 local header = {}
 
+local function batches_text(feed)
+  local text = ("%s batches of %s"):format(util.count(feed.batches),
+    tostring(feed.loader.batch_size or "?"))
+  if feed.batches == feed.all then return text end
+  return text .. (" (limited from %s)"):format(util.count(feed.all))
+end
+
+-- Where the images come from, how many, the split in words.
 local function data_line(t)
   local train, val = t.feeds.train, t.feeds.val
-  local set = train.loader.dataset
-  if not set then
-    return ("%d training batches%s"):format(train.batches,
-      val and (", %d validation batches"):format(val.batches) or "")
-  end
-  local text = ("%s, %s training images in %d batches of %d"):format(set.name or "data",
-    util.count(train:images()), train.batches, train.loader.batch_size)
-  if train.batches < train.all then text = text .. (" (limited from %d)"):format(train.all) end
-  local vset = val and val.loader.dataset
-  if vset then text = text .. "; " .. (t.opt.split_words or "validation = " .. tostring(vset)) end
-  return text
+  local words = t.opt.data_words or (train.loader.dataset and tostring(train.loader.dataset))
+  local text = (words and words .. ", " or "") .. batches_text(train)
+  if t.opt.overfit_batches ~= 0 then return text .. "; overfitting them, they also validate" end
+  if not val then return text .. "; no validation" end
+  local set = val.loader.dataset
+  return ("%s; %s"):format(text, t.opt.split_words or
+    "validation = " .. (set and tostring(set) or batches_text(val)))
 end
 
 local function model_line(t)

@@ -1,5 +1,6 @@
 -- The training loop: epochs, steps, limits, signals.
 local Clock = require "vgg.train.clock"
+local errors = require "vgg.errors"
 local evaluate = require "vgg.train.evaluate"
 local signals = require "vgg.train.signals"
 local step = require "vgg.train.step"
@@ -122,16 +123,10 @@ local function run(t)
   t.stop_reason = t.stop_reason or "max_epochs"
 end
 
--- Errors keep the frames they came from; error objects stay what they are.
-local function handler(e)
-  if type(e) == "string" then return debug.traceback(e, 2) end
-  return e
-end
-
 function loop.fit(t)
   signals.listen(true)
   t.listening = true
-  local ok, e = xpcall(run, handler, t)
+  local ok, e = xpcall(run, errors.handler, t)
   if not ok then e = stop.failed(t, e) end
   if ok and t.stop_reason == "signal" then
     ok, e = pcall(stop.by_signal, t)

@@ -57,7 +57,6 @@ function state.capture(t)
     trainer = {
       train = p.batch > 0 and t.scores.train:state() or nil,
       best = t.best, callbacks = callback_states(t), grad_norm = t.last_norm,
-      stopped = t.stop_reason == "early_stop" and "early_stop" or nil,
     },
     algorithms = algorithms(),
   }
@@ -81,7 +80,6 @@ function state.restore(t, path)
   end
   t.position = meta.position
   t.best, t.last_norm = meta.trainer.best, meta.trainer.grad_norm
-  t.was_stopped = meta.trainer.stopped
   if meta.trainer.train then t.scores.train:load(meta.trainer.train) end
   for _, c in ipairs(t.callbacks) do
     local s = c.name and meta.trainer.callbacks[c.name]
