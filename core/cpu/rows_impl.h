@@ -120,20 +120,20 @@ static double rows_sum_squares(int64_t n, const float *x, float shift) {
   return fold(lane);
 }
 
-#define EXTREME(NAME, BETTER)                                                             \
-  static float NAME(int64_t n, const float *x) {                                          \
-    float lane[LANES];                                                                    \
-    int64_t i = 0;                                                                        \
-    for (int j = 0; j < LANES; j++) lane[j] = x[j < n ? j : 0];                           \
-    for (; i + LANES <= n; i += LANES)                                                    \
-      for (int j = 0; j < LANES; j++) {                                                   \
-        const float v = x[i + j], m = lane[j];                                            \
-        lane[j] = (v BETTER m) | (v != v) ? v : m;                                        \
-      }                                                                                   \
-    for (; i < n; i++) lane[0] = (x[i] BETTER lane[0]) | (x[i] != x[i]) ? x[i] : lane[0]; \
-    for (int j = 1; j < LANES; j++)                                                       \
-      lane[0] = (lane[j] BETTER lane[0]) | (lane[j] != lane[j]) ? lane[j] : lane[0];      \
-    return lane[0];                                                                       \
+#define EXTREME(NAME, BETTER)                                                               \
+  static float NAME(int64_t n, const float *x) {                                            \
+    float lane[LANES];                                                                      \
+    int64_t i = 0;                                                                          \
+    for (int j = 0; j < LANES; j++) lane[j] = x[j < n ? j : 0];                             \
+    for (; i + LANES <= n; i += LANES)                                                      \
+      for (int j = 0; j < LANES; j++) {                                                     \
+        const float v = x[i + j], m = lane[j];                                              \
+        lane[j] = ((v BETTER m) | (v != v)) ? v : m;                                        \
+      }                                                                                     \
+    for (; i < n; i++) lane[0] = ((x[i] BETTER lane[0]) | (x[i] != x[i])) ? x[i] : lane[0]; \
+    for (int j = 1; j < LANES; j++)                                                         \
+      lane[0] = ((lane[j] BETTER lane[0]) | (lane[j] != lane[j])) ? lane[j] : lane[0];      \
+    return lane[0];                                                                         \
   }
 EXTREME(rows_amax, >)
 EXTREME(rows_amin, <)
