@@ -6,6 +6,10 @@ enum { ROWS = 14 }; /* with two vectors of columns: 28 of 32 registers accumulat
 enum { ROWS = 6 };
 #endif
 
+#ifndef AHEAD
+#define AHEAD 16
+#endif
+
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")
 #else
@@ -24,6 +28,8 @@ static inline __attribute__((always_inline)) void rows_micro(const vg_gemm *g, c
   for (int64_t k = 0; k < g->outer; k++, a += g->a_block) {
     for (int i = 0; i < LANES; i++, b += 2 * LANES) {
       vf w[2];
+      __builtin_prefetch(b + AHEAD * 2 * LANES);
+      if (vecs == 2) __builtin_prefetch(b + AHEAD * 2 * LANES + LANES);
       for (int v = 0; v < vecs; v++) w[v] = AT(b, v);
       UNROLL for (int r = 0; r < rows; r++) {
         vf x = splat(a[r * LANES + i]);

@@ -1,5 +1,5 @@
 /* Times every convolution of VGG-16 at 32 x 32, pass by pass, on the tensors' own layouts.
-     bench_conv [batch [repetitions]]      the algorithm follows VGG_CONV, as everywhere */
+     bench_conv [batch [repetitions [layer]]]      the algorithm follows VGG_CONV, as everywhere */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -94,6 +94,7 @@ int main(int argc, char **argv) {
   printf("%-16s %10s %10s %10s   GFLOP/s of each\n", "layer", "forward", "data", "weight");
   for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
     const layer *l = &layers[i];
+    if (argc > 3 && atoi(argv[3]) != (int)i) continue;
     double ms[3], work = 2e-6 * 9 * (double)(batch * l->c * l->k * l->size * l->size);
     bench(vg_cpu(ctx), l, batch, repetitions, ms);
     printf("%2dx%-2d %3d->%3d x%d %8.2f %10.2f %10.2f   %.0f %.0f %.0f\n", (int)l->size,
