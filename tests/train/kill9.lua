@@ -41,6 +41,7 @@ end
 os.execute("mkdir -p " .. opt.directory)
 local status, whole = start(opt.experiment .. " --run-name whole --overwrite")
 assert(status == 0, "the undisturbed run failed, see " .. opt.directory .. "/log")
+io.stdout:setvbuf "line"
 print(("undisturbed: %.1f s, %d rows"):format(whole, select(2, rows("whole"):gsub("\n", "")) + 1))
 math.randomseed(opt.draws)
 local script, equal = opt.experiment:match "^(%S+)", 0

@@ -302,7 +302,8 @@ describe("the loop", function()
   local function fit(o)
     o.task, o.run_name, o.num_sanity_val_steps = o.task or task {}, "x", 0
     local t = trainer(o)
-    return pcall(t.fit, t, { train = fake.loader { 4, 4, 4, 4 }, valid = fake.loader { 4 } }), t
+    local ok, e = pcall(t.fit, t, { train = fake.loader { 4, 4, 4, 4 }, valid = fake.loader { 4 } })
+    return ok, t, e
   end
 
   it("an error between steps saves the state, one inside a step leaves `last` alone", function()

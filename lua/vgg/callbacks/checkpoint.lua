@@ -81,7 +81,7 @@ local function note_time(self, trainer)
   local path = self.run:path "clock.json"
   local f = io.open(path .. ".tmp", "w")
   if not f then return end
-  f:write(('{"elapsed":%.3f,"saved":%d}\n'):format(trainer:elapsed(), os.time()))
+  f:write(('{"elapsed":%.6f,"saved":%d}\n'):format(trainer:elapsed(), os.time()))
   f:close()
   os.rename(path .. ".tmp", path)
 end
