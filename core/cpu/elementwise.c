@@ -29,7 +29,13 @@ typedef struct job {
 static const void *load(const job *j, int k, const char *p, int64_t s, int64_t n, block *b) {
   vg_dtype want = j->whole ? VG_I64 : VG_F32, have = j->dtype[k];
   if (s == 1 && have == want) return p;
-  if (s == 1 && have == VG_BF16 && !j->whole)
+  if (s == 0) { /* one element for all: broadcast */
+    vg_cpu_convert_row(want, b->bytes, 1, have, p, 1, 1);
+    if (j->whole)
+      for (int64_t i = 1; i < n; i++) b->i[i] = b->i[0];
+    else
+      for (int64_t i = 1; i < n; i++) b->f[i] = b->f[0];
+  } else if (s == 1 && have == VG_BF16 && !j->whole)
     j->rows->from_bf16(n, b->f, (const uint16_t *)(const void *)p);
   else
     vg_cpu_convert_row(want, b->bytes, 1, have, p, s, n);
