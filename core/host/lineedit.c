@@ -213,6 +213,7 @@ int host_readline(lua_State *L) {
   ed.interrupted = false;
   vglua_signals_reset(L);
   catch_signals(old, true);
+  el_set(ed.el, EL_PREP_TERM, 1); /* before the prompt shows, or a quick Ctrl-D would be lost */
   line = el_gets(ed.el, &n);
   catch_signals(old, false);
   if (ed.interrupted) {

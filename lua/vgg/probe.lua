@@ -1,4 +1,4 @@
--- Looks inside a model: p = probe(model, "features.3"); model(x); p.act is what the layer gave last,
+-- Looks inside a model: p = probe(model, "features.3"); model(x); p.act is what the layer gave,
 -- p.grad { x, target = "dog" } the gradient of the loss with respect to it; p:remove() ends it.
 local core = require "vgg.core"
 local util = require "vgg.util"
