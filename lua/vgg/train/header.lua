@@ -5,8 +5,8 @@ local util = require "vgg.util"
 local header = {}
 
 local function batches_text(feed)
-  local text = ("%s batches of %s"):format(util.count(feed.batches),
-    tostring(feed.loader.batch_size or "?"))
+  local text = ("%s batch%s of %s"):format(util.count(feed.batches),
+    feed.batches == 1 and "" or "es", tostring(feed.loader.batch_size or "?"))
   if feed.batches == feed.all then return text end
   return text .. (" (limited from %s)"):format(util.count(feed.all))
 end
