@@ -1,4 +1,6 @@
 /* Convolution, pooling, batch normalisation, matrix products as methods of Tensor. */
+#include <string.h>
+
 #include "bind/bind.h"
 #include "ops/ops.h"
 
@@ -102,6 +104,51 @@ static int l_linear(lua_State *L) { /* x:linear(w [, b]) */
   return vglua_return(L, vg_linear(vglua_new_tensor(L), x, w, b));
 }
 
+/* ---- dense.conv_choices() -> { [problem] = algorithm }, dense.set_conv_choices(that) ---- */
+
+static int l_conv_choices(lua_State *L) {
+  vg_device *d = vglua_opt_device(L, 1);
+  vg_text text = {0};
+  vg_status st = d->be->conv && d->be->conv->choices ? d->be->conv->choices(d, &text) : VG_OK;
+  lua_pushstring(L, vg_text_str(&text)); /* only memory can fail here, and the state is lost then */
+  vg_text_free(&text);
+  if (st != VG_OK) return vglua_raise(L, st);
+  lua_newtable(L);
+  for (const char *line = lua_tostring(L, -2); *line; line = strchr(line, '\n') + 1) {
+    const char *mark = strchr(line, '=');
+    lua_pushlstring(L, line, (size_t)(mark - line));
+    lua_pushlstring(L, mark + 1, (size_t)(strchr(mark, '\n') - mark - 1));
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
+static int l_set_conv_choices(lua_State *L) {
+  vg_device *d = vglua_opt_device(L, 2);
+  luaL_Buffer b;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_newtable(L); /* lines, so that the buffer below has the stack for itself */
+  lua_pushnil(L);
+  for (int n = 1; lua_next(L, 1); n++) {
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      return luaL_error(L, "set_conv_choices: want problem = algorithm, both strings");
+    lua_pushfstring(L, "%s=%s\n", lua_tostring(L, -2), lua_tostring(L, -1));
+    lua_rawseti(L, 2, n);
+    lua_pop(L, 1);
+  }
+  luaL_buffinit(L, &b);
+  for (int n = 1, most = (int)lua_objlen(L, 2); n <= most; n++) {
+    lua_rawgeti(L, 2, n);
+    luaL_addvalue(&b);
+  }
+  luaL_pushresult(&b);
+  if (!d->be->conv || !d->be->conv->set_choices) return 0;
+  return vglua_return_n(L, d->be->conv->set_choices(d, lua_tostring(L, -1)), 0);
+}
+
+static const luaL_Reg functions[] = {
+    {"conv_choices", l_conv_choices}, {"set_conv_choices", l_set_conv_choices}, {NULL, NULL}};
 static const luaL_Reg methods[] = {{"conv2d", l_conv2d},
                                    {"max_pool2d", l_max_pool2d},
                                    {"avg_pool2d", l_avg_pool2d},
@@ -113,4 +160,7 @@ static const luaL_Reg methods[] = {{"conv2d", l_conv2d},
                                    {NULL, NULL}};
 
 void vglua_open_dense(lua_State *L);
-void vglua_open_dense(lua_State *L) { vglua_add_methods(L, methods); }
+void vglua_open_dense(lua_State *L) {
+  vglua_add_methods(L, methods);
+  vglua_add_module(L, "dense", functions);
+}

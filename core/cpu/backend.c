@@ -12,6 +12,7 @@
 #include "cpu/dnn.h"
 
 void (*vg_cpu_dnn_close)(void *dnn);
+void (*vg_cpu_choices_close)(void *choices);
 
 static int count(void) { return 1; }
 
@@ -48,6 +49,7 @@ static vg_status open_device(vg_device *d) {
 
 static void close_device(vg_device *d) {
   if (vg_cpu_state(d)->dnn) vg_cpu_dnn_close(vg_cpu_state(d)->dnn);
+  if (vg_cpu_state(d)->choices) vg_cpu_choices_close(vg_cpu_state(d)->choices);
   vg_free(d->priv);
 }
 

@@ -1,9 +1,8 @@
-/* Convolution: layouts, the choice of the algorithm, the calls. */
-#include <stdlib.h>
+/* Convolution: the layouts and the calls. */
 #include <string.h>
 
 #include "cpu/blocked.h"
-#include "cpu/conv_own.h"
+#include "cpu/conv_choice.h"
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
 
@@ -59,36 +58,15 @@ static bool nothing_to_do(const vg_conv_problem *c, vg_tensor *w, vg_tensor *bia
   return true;
 }
 
-typedef enum algorithm { DIRECT, ONEDNN_WINOGRAD, WINOGRAD, PIXELS } algorithm;
-static const char *const names[] = {"direct", "onednn_winograd", "winograd", "pixels", NULL};
-
-static bool has(vg_device *d, vg_conv_problem *c, algorithm a) {
-  if (a == WINOGRAD) return vg_conv_winograd_has(c);
-  if (a == PIXELS) return vg_conv_pixels_has(c);
-  c->algorithm = a == DIRECT ? VG_DNN_DIRECT : VG_DNN_WINOGRAD;
-  return vg_dnn_conv_has(d, c);
-}
-
-static algorithm choose(vg_device *d, vg_conv_problem *c) {
-  const char *pin = getenv("VGG_CONV");
-  for (int a = 0; pin && names[a]; a++)
-    if (!strcmp(pin, names[a]) && has(d, c, (algorithm)a)) return (algorithm)a;
-  if (pin) return DIRECT;
-  if (c->h * c->w <= 4 && vg_conv_pixels_has(c)) return PIXELS;
-  if (c->p > 2 && c->q > 2 && vg_conv_winograd_has(c)) return WINOGRAD;
-  return DIRECT;
-}
-
-static vg_status run(vg_device *d, vg_conv_problem *c, const vg_tensor *x, const vg_tensor *w,
+static vg_status run(vg_device *d, const vg_conv_problem *c, const vg_tensor *x, const vg_tensor *w,
                      const vg_tensor *bias, const vg_tensor *y) {
   vg_conv_data t = {c, vg_data(x), vg_data(w), bias ? vg_data(bias) : NULL, vg_data(y)};
-  switch (choose(d, c)) {
-    case WINOGRAD: return vg_conv_winograd(d, &t);
-    case PIXELS: return vg_conv_pixels(d, &t);
-    case ONEDNN_WINOGRAD: c->algorithm = VG_DNN_WINOGRAD; break;
-    default: c->algorithm = VG_DNN_DIRECT; break;
-  }
-  return vg_dnn_conv(d, c, t.x, t.w, t.bias, t.y);
+  vg_conv_algorithm a;
+  vg_status st;
+  VG_TRY(vg_conv_choose(&a, d, &t));
+  st = vg_conv_run(d, &t, a);
+done:
+  return st;
 }
 
 static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,
@@ -112,5 +90,9 @@ static vg_status bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias, const
   return run(d, &c, x, gw, gbias, gy);
 }
 
-const vg_conv_vt vg_cpu_conv = {
-    .layouts = layouts, .fwd = fwd, .bwd_data = bwd_data, .bwd_weight = bwd_weight};
+const vg_conv_vt vg_cpu_conv = {.layouts = layouts,
+                                .fwd = fwd,
+                                .bwd_data = bwd_data,
+                                .bwd_weight = bwd_weight,
+                                .choices = vg_conv_choices,
+                                .set_choices = vg_conv_set_choices};

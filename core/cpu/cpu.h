@@ -5,9 +5,10 @@
 #include "vgglua/backend.h"
 
 typedef struct vg_cpu_priv {
-  int threads;  /* size of the OpenMP team every kernel uses */
-  bool started; /* its threads flush denormals */
-  void *dnn;    /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
+  int threads;   /* size of the OpenMP team every kernel uses */
+  bool started;  /* its threads flush denormals */
+  void *dnn;     /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
+  void *choices; /* convolution algorithms (cpu/conv_choice.h) */
 } vg_cpu_priv;
 
 static inline vg_cpu_priv *vg_cpu_state(const vg_device *d) { return d->priv; }
@@ -44,5 +45,7 @@ vg_status vg_cpu_topk(vg_device *d, vg_tensor *values, vg_tensor *indices, const
 
 /* Frees vg_cpu_priv.dnn; set by cpu/dnn.c when it makes one. */
 extern void (*vg_cpu_dnn_close)(void *dnn);
+/* The same for vg_cpu_priv.choices. */
+extern void (*vg_cpu_choices_close)(void *choices);
 
 #endif

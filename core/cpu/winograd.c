@@ -3,13 +3,21 @@
    with many tiles every thread takes whole chunks, with few all threads share one chunk and divide
    the channels. */
 #include <omp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/blocked.h"
 #include "cpu/conv_own.h"
 
-enum { POINTS = 36 };
+/* Tiles of a chunk, measured on a Cascade Lake core: small enough for the second-level cache, large
+   enough to use every transformed weight often. Above MOST_PRIVATE weights they would not fit there
+   and the team shares its chunks. */
+enum {
+  POINTS = 36,
+  IMAGE_CHUNK = 28,
+  WEIGHT_CHUNK = 56,
+  SHARED_CHUNK = 126,
+  MOST_PRIVATE = 128 * 128
+};
 
 typedef struct plan {
   const vg_conv_data *t;
@@ -119,11 +127,6 @@ static void product(const plan *p, const chunk *k, int64_t lo, int64_t hi) {
 
 /* ---- plans ---- */
 
-static int env(const char *n, int o) {
-  const char *s = getenv(n);
-  return s ? atoi(s) : o;
-}
-
 static void make_plan(plan *p, vg_device *d, const vg_conv_data *t) {
   const vg_conv_problem *c = t->c;
   bool data = c->pass == VG_CONV_BWD_DATA;
@@ -143,8 +146,8 @@ static void make_plan(plan *p, vg_device *d, const vg_conv_data *t) {
   p->down = (p->out_h + 3) / 4;
   p->across = (p->out_w + 3) / 4;
   p->tiles = c->n * p->down * p->across;
-  p->shared = p->in * p->out > env("VGW_SPLIT", 128 * 128);
-  p->chunk = p->shared ? env("VGW_TC2", 126) : env("VGW_TC1", 28);
+  p->shared = p->in * p->out > MOST_PRIVATE;
+  p->chunk = p->shared ? SHARED_CHUNK : c->pass == VG_CONV_BWD_WEIGHT ? WEIGHT_CHUNK : IMAGE_CHUNK;
   if (p->chunk > p->tiles) p->chunk = p->tiles;
   p->us = pairs(p) * p->in * 2 * p->lanes + line;
   p->vs = p->in * p->chunk + line;

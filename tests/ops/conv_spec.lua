@@ -112,4 +112,47 @@ describe("conv2d", function()
     raises("option 'weight' is missing", x, {})
     raises("conv2d: want float32, got int64", core.empty({ 2, 4, 5, 5 }, "int64"), { weight = w })
   end)
+
+  describe("algorithms", function()
+    local x, w, gy = random { 3, 32, 6, 6 }, random({ 48, 32, 3, 3 }, 5), random({ 3, 48, 6, 6 }, 6)
+
+    -- y, gradient of x and gradient of w with one algorithm for all three passes
+    local function results(name)
+      local choices = {}
+      for _, pass in ipairs { "forward", "data", "weight" } do
+        choices[pass .. " 3x32x6x6 w48x3x3 s1x1 p1x1 d1x1 g1"] = name
+      end
+      core.dense.set_conv_choices(choices)
+      local a, b = x:detach():requires_grad_(), w:detach():requires_grad_()
+      local y = a:conv2d { weight = b, pad = 1 }
+      y:backward(gy)
+      for key in pairs(choices) do assert.equal(name, core.dense.conv_choices()[key]) end
+      return { parity.flat(y), parity.flat(a.grad), parity.flat(b.grad) }
+    end
+
+    it("agree", function()
+      local want = results "direct"
+      for _, name in ipairs { "winograd", "pixels" } do
+        for i, got in ipairs(results(name)) do
+          for j = 1, #got do
+            local off = math.abs(got[j] - want[i][j])
+            assert.is_true(off < 2e-4, ("%s %d: off by %g"):format(name, i, off))
+          end
+        end
+      end
+      results "winograd"
+    end)
+
+    it("fall back to the rule where the imposed one does not exist", function()
+      local key = "forward 1x3x5x5 w4x3x3 s1x1 p0x0 d1x1 g1"
+      core.dense.set_conv_choices { [key] = "winograd" }
+      random({ 1, 3, 5, 5 }):conv2d { weight = random { 4, 3, 3, 3 } }
+      assert.equal("direct", core.dense.conv_choices()[key])
+    end)
+
+    it("refuse names they do not know", function()
+      assert.has_error(function() core.dense.set_conv_choices { a = "magic" } end)
+      assert.has_error(function() core.dense.set_conv_choices { 1, 2 } end)
+    end)
+  end)
 end)

@@ -83,7 +83,8 @@ describe("linear", function()
   end)
 
   it("says what does not fit", function()
-    raises("linear: want a weight of out x in, got 4", function() random({ 4 }):linear(random { 4 }) end)
+    raises("linear: want a weight of out x in, got 4",
+      function() random({ 4 }):linear(random { 4 }) end)
     raises("linear: weight 5x4 wants a last dimension of 4, got 3x3",
       function() random({ 3, 3 }):linear(random { 5, 4 }) end)
     raises("linear: want a bias of 5, got 4",

@@ -9,6 +9,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "tensor/tensor.h"
 
 #define VG_ABI 1u
@@ -211,6 +212,10 @@ typedef struct vg_conv_vt {
                         const vg_conv2d *);
   vg_status (*bwd_weight)(vg_device *, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
                           const vg_tensor *gy, const vg_conv2d *); /* gbias may be NULL */
+  /* The algorithms in use, lines `problem=name`; and imposing such lines. NULL: nothing to choose.
+   */
+  vg_status (*choices)(vg_device *, vg_text *out);
+  vg_status (*set_choices)(vg_device *, const char *text);
 } vg_conv_vt;
 
 /* Layout of y, gx = layout of x; `ws` is opaque to everybody else and lives until the backward ran.
