@@ -154,10 +154,12 @@ describe("vgglua", function()
 end)
 
 describe("signals", function()
-  -- Signals 0.25 s apart; sh starts jobs with SIGINT ignored, so it is set back. Killed after 10 s.
+  -- Signals 0.25 s apart, after 0.6 s for the start on a busy machine; sh starts jobs with SIGINT ignored, so it is set back. Killed after 10 s.
   local function send(code, signals)
     local kills = {}
-    for i, name in ipairs(signals) do kills[i] = "sleep 0.25; kill -" .. name .. " $p" end
+    for i, name in ipairs(signals) do
+      kills[i] = ("sleep %s; kill -%s $p"):format(i == 1 and "0.6" or "0.25", name)
+    end
     return process.shell(([[env --default-signal=INT %s -e %s & p=$!
       { sleep 10; kill -KILL $p; } >/dev/null 2>&1 </dev/null & w=$!
       %s; wait $p; s=$?; kill $w; exit $s]]):format(process.vgglua, process.quote(code),

@@ -21,8 +21,8 @@ describe("an installation", function()
 
   it("has a host that finds its Lua files", function()
     if not ready() then return end
-    local r = process.shell(("cd / && %s/bin/vgglua -e 'print(debug.getinfo(require(%s).fail, %s)" ..
-      ".source)'"):format(prefix, '"vgg.util"', '"S"'))
+    local code = [[-e 'print(debug.getinfo(require("vgg.util").fail, "S").source)']]
+    local r = process.shell(("cd / && %s/bin/vgglua %s"):format(prefix, code))
     assert.equal("@" .. prefix .. "/share/vgglua/lua/vgg/util.lua\n", r.out)
   end)
 
