@@ -3,8 +3,8 @@
 #include <jansson.h>
 
 #include "base/alloc.h"
+#include "checks.h"
 #include "data/augment.h"
-#include "test_data.h"
 
 static uint8_t blob[1 << 18];
 static uint8_t buffers[2][VG_IMAGE_BYTES];
@@ -195,5 +195,5 @@ int main(void) {
   tables(root);
   portable();
   json_decref(root);
-  return finish("augment parity");
+  return tally("augment parity");
 }

@@ -5,9 +5,9 @@
 #include <zlib.h>
 
 #include "base/alloc.h"
+#include "checks.h"
 #include "data/cifar10.h"
 #include "data/synthetic.h"
-#include "test_data.h"
 
 #define SIZE VG_CIFAR_RECORD
 
@@ -302,5 +302,5 @@ int main(void) {
   CHECK(vg_alloc_statistics().live_blocks == blocks);
   snprintf(command, sizeof command, "rm -rf '%s'", root);
   CHECK(system(command) == 0);
-  return finish("CIFAR-10 reader");
+  return tally("CIFAR-10 reader");
 }

@@ -4,9 +4,9 @@
 #include <omp.h>
 
 #include "base/alloc.h"
+#include "checks.h"
 #include "data/batch.h"
 #include "data/synthetic.h"
-#include "test_data.h"
 
 enum { N = 40000 };
 
@@ -209,5 +209,5 @@ int main(void) {
   repeats();
   batches();
   refusals();
-  return finish("augment draws");
+  return tally("augment draws");
 }

@@ -1,23 +1,10 @@
 /* The embedding API as a program would use it: results, errors, interrupts, several states. */
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "vgglua/vgglua.h"
-
-static int checks, failures;
-#define CHECK(cond)                                                            \
-  do {                                                                         \
-    checks++;                                                                  \
-    if (!(cond)) {                                                             \
-      failures++;                                                              \
-      fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #cond); \
-    }                                                                          \
-  } while (0)
 
 static int run(vgglua *v, const char *text) {
   return vgglua_dostring(v, text, strlen(text), "=test");
@@ -134,6 +121,5 @@ int main(void) {
   test_interrupt();
   test_states();
   test_refusals();
-  printf("test_embed: %d checks, %d failures\n", checks, failures);
-  return failures != 0;
+  return tally("embed");
 }

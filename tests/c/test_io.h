@@ -4,48 +4,13 @@
 #define TEST_IO_H
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/status.h"
+#include "checks.h"
 
-static int checks, failures;
 static char scratch[256];
-
-#define CHECK(cond)                                                   \
-  do {                                                                \
-    checks++;                                                         \
-    if (!(cond)) {                                                    \
-      failures++;                                                     \
-      printf("%s:%d: %s does not hold\n", __FILE__, __LINE__, #cond); \
-    }                                                                 \
-  } while (0)
-
-/* The call fails with `code` and its message holds `text`. */
-#define CHECK_FAILS(call, code, text)                                                   \
-  do {                                                                                  \
-    vg_status got_ = (call);                                                            \
-    checks++;                                                                           \
-    if (got_ != (code) || !strstr(vg_error(), text)) {                                  \
-      failures++;                                                                       \
-      printf("%s:%d: %s: want %s '%s', got %s '%s'\n", __FILE__, __LINE__, #call,       \
-             vg_status_name(code), text, vg_status_name(got_), got_ ? vg_error() : ""); \
-    }                                                                                   \
-  } while (0)
-
-#define CHECK_OK(call)                                                  \
-  do {                                                                  \
-    vg_status got_ = (call);                                            \
-    checks++;                                                           \
-    if (got_ != VG_OK) {                                                \
-      failures++;                                                       \
-      printf("%s:%d: %s: %s\n", __FILE__, __LINE__, #call, vg_error()); \
-    }                                                                   \
-  } while (0)
 
 /* `name` inside the scratch directory; the text lives in one of four rotating buffers. */
 __attribute__((unused)) static const char *in_scratch(const char *name) {
@@ -100,8 +65,7 @@ static int finish(void) {
     snprintf(command, sizeof command, "rm -rf '%s'", scratch);
     CHECK(system(command) == 0);
   }
-  printf("%d checks, %d failed\n", checks, failures);
-  return failures != 0;
+  return tally("io");
 }
 
 #endif

@@ -119,5 +119,5 @@ int main(void) {
   test_failures(vg_cpu(c));
   CHECK(vg_context_free(c) == 0);
   CHECK(vg_alloc_statistics().live_blocks == blocks);
-  return finish("pool");
+  return tally("pool");
 }

@@ -78,5 +78,5 @@ int main(void) {
   test_uniform();
   test_twister();
   test_permutation();
-  return finish("rng");
+  return tally("rng");
 }

@@ -120,5 +120,5 @@ int main(void) {
   test_failures(vg_cpu(c));
   CHECK(vg_context_free(c) == 0);
   CHECK(vg_alloc_statistics().live_blocks == blocks);
-  return finish("tape");
+  return tally("tape");
 }

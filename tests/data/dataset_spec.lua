@@ -2,7 +2,8 @@
 local vgg = require "vgg"
 local core, data = vgg.core, vgg.data
 local util = require "vgg.util"
-local scratch = dofile "tests/data/scratch.lua"
+local scratch = dofile "tests/support/scratch.lua"
+local cifar_files = dofile "tests/data/cifar_files.lua"
 
 local function failure(fn, ...)
   local ok, e = pcall(fn, ...)
@@ -263,7 +264,7 @@ describe("CIFAR-10 files", function()
       "cifar%-10%-batches%-py/%)", text)
     assert.equal(3, exit)
     local root = dir .. "/cut"
-    scratch.batches(root, { 20, 20, 20, 20, 20, 30 })
+    cifar_files.batches(root, { 20, 20, 20, 20, 20, 30 })
     text, exit = failure(data.cifar10, { root = root })
     assert.matches("data_batch_1.bin is 61,460 bytes, expected 30,730,000", text)
     assert.equal(3, exit)
@@ -273,7 +274,7 @@ describe("CIFAR-10 files", function()
 
   it("are not read for the test stage, except the test file", function()
     local root = dir .. "/only"
-    scratch.batches(root, { [6] = 12 })
+    cifar_files.batches(root, { [6] = 12 })
     local dm = data.CIFAR10DataModule { data_dir = root, partial_data = true }
     dm:setup "test"
     assert.equal(12, #dm:test_dataloader().dataset)

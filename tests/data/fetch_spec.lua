@@ -2,7 +2,7 @@
 -- on disk; tests/io has the real one.
 local core = require "vgg.core"
 local data = require "vgg.data"
-local scratch = dofile "tests/data/scratch.lua"
+local scratch = dofile "tests/support/scratch.lua"
 
 describe("fetch and resolve", function()
   local dir, wipe, requests, answer

@@ -3,7 +3,7 @@
 local vgg = require "vgg"
 local core = require "vgg.core"
 local checkpoint = require "vgg.checkpoint"
-local scratch = dofile "tests/io/scratch.lua"
+local scratch = dofile "tests/support/scratch.lua"
 
 local function contents()
   return {

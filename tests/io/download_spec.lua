@@ -1,6 +1,6 @@
 -- core.io.download against the loopback server of tests/c/test_io_download.c.
 local core = require "vgg.core"
-local scratch = dofile "tests/io/scratch.lua"
+local scratch = dofile "tests/support/scratch.lua"
 
 -- The server's program lies beside the interpreter or the module that is being tested.
 local function program()

@@ -1,6 +1,6 @@
 -- core.fs and the check sums of core.io.
 local core = require "vgg.core"
-local scratch = dofile "tests/io/scratch.lua"
+local scratch = dofile "tests/support/scratch.lua"
 local fs = core.fs
 
 describe("core.fs", function()

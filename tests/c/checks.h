@@ -1,6 +1,6 @@
-/* Checks of the data tests: counted, printed, exit status at the end. */
-#ifndef TEST_DATA_H
-#define TEST_DATA_H
+/* Checks of the C tests: counted and printed; `tally` gives the exit status. */
+#ifndef TESTS_CHECKS_H
+#define TESTS_CHECKS_H
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static int checks, failures;
     }                                                                                   \
   } while (0)
 
-static inline int finish(const char *what) {
+static inline int tally(const char *what) {
   printf("%s: %d checks, %d failed\n", what, checks, failures);
   return failures ? 1 : 0;
 }

@@ -22,7 +22,9 @@ function scratch.read(path)
   return data
 end
 
+-- Writes a file, with the directories above it.
 function scratch.write(path, data)
+  assert(fs.mkdir((path:match "^(.*)/")))
   local f = assert(io.open(path, "wb"))
   f:write(data)
   f:close()
