@@ -1,5 +1,6 @@
 -- Single inheritance: class("Name", Parent) gives a table whose call makes an instance and runs its
--- `init`. A parent's `fresh` gives the raw table an instance starts from; metamethods are inherited.
+-- `init`. A parent's `fresh` gives the raw table an instance starts from; metamethods are
+-- inherited.
 local function new(cls, ...)
   local fresh = cls.fresh
   local object = setmetatable(fresh and fresh() or {}, cls)

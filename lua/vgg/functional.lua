@@ -1,5 +1,5 @@
--- vgg.functional: the operations of nn as functions, F.relu(x), F.conv2d(x, { weight = w }), ... Each
--- is the method of Tensor with the same name.
+-- vgg.functional: the operations of nn as functions, F.relu(x), F.conv2d(x, { weight = w }), ...
+-- Each is the method of Tensor with the same name.
 local methods = {
   "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh", "softplus", "hardswish",
   "hardsigmoid", "softmax", "log_softmax", "dropout", "cross_entropy", "nll_loss", "conv2d",

@@ -154,7 +154,8 @@ describe("vgglua", function()
 end)
 
 describe("signals", function()
-  -- Signals 0.25 s apart, after 0.6 s for the start on a busy machine; sh starts jobs with SIGINT ignored, so it is set back. Killed after 10 s.
+  -- Signals 0.25 s apart, after 0.6 s for the start on a busy machine; sh starts jobs with SIGINT
+  -- ignored, so it is set back. Killed after 10 s.
   local function send(code, signals)
     local kills = {}
     for i, name in ipairs(signals) do

@@ -55,7 +55,8 @@ local function check_file(file)
   files = files + 1
   for text in io.lines(file) do
     number = number + 1
-    local own, system = text:match '^%s*#%s*include%s+"([^"]+)"', text:match "^%s*#%s*include%s+<([^>]+)>"
+    local own = text:match '^%s*#%s*include%s+"([^"]+)"'
+    local system = text:match "^%s*#%s*include%s+<([^>]+)>"
     if own and not allowed[target(own) or ""] then
       complain(file, number, ('core/%s may not include "%s"'):format(folder, own))
     end

@@ -26,7 +26,8 @@ local function check(file)
   if n > most[file:match "%.(%w+)$"] then complain("%s: %d lines", file, n) end
 end
 
-local list = assert(io.popen "find core lua experiments -name '*.c' -o -name '*.h' -o -name '*.lua'")
+local list = assert(io.popen
+  "find core lua experiments -name '*.c' -o -name '*.h' -o -name '*.lua'")
 for file in list:lines() do check(file) end
 list:close()
 print(("sizes: %d files, %d problems"):format(files, problems))

@@ -14,7 +14,8 @@ function Clock:elapsed() return self.before + core.clock() - self.started end
 -- Seconds between two calls of the same name.
 function Clock.now() return core.clock() end
 
--- Mean rate over the last `window` seconds of amounts that are reported as they happen.
+-- Mean rate over the last `window` seconds, but at least over the last two reports, of amounts that
+-- are reported as they happen.
 local Rate = {}
 Rate.__index = Rate
 
@@ -28,7 +29,7 @@ function Rate:add(amount, now)
   self.last = self.last + 1
   self.times[self.last], self.amounts[self.last] = now, amount
   self.sum = self.sum + amount
-  while self.first < self.last and now - self.times[self.first] > self.window do
+  while self.first < self.last - 1 and now - self.times[self.first] > self.window do
     self.sum = self.sum - self.amounts[self.first]
     self.times[self.first], self.amounts[self.first] = nil, nil
     self.first = self.first + 1
