@@ -161,9 +161,9 @@ static void dropout_run(const fill *f, vg_tensor *y, const vg_tensor *x, int64_t
 
 static vg_status dropout(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_stream s, double p) {
   fill f = {.s = s, .p24 = in_24_bits(p), .values = dropout_values};
-  int64_t plane = 0, runs = (x->n + RUN - 1) / RUN;
+  int64_t plane = 0, runs = (x->n + RUN - 1) / RUN, block = x->layout ? x->layout->kind : 1;
   f.b = p < 1 ? (float)(1 / (1 - p)) : 0;
-  if (x->layout && x->layout != &vg_cpu_nchw16c)
+  if (x->layout && x->layout != vg_cpu_blocked())
     return vg_fail(VG_EUNSUPPORTED, "dropout: layout %s is not supported", x->layout->name);
   if (x->layout) {
     plane = x->shape[2] * x->shape[3];
@@ -171,9 +171,8 @@ static vg_status dropout(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_stre
   }
 #pragma omp parallel for schedule(static) num_threads(vg_cpu_threads(d)) if (x->n >= VG_CPU_GRAIN)
   for (int64_t r = 0; r < runs; r++) {
-    if (plane) /* r counts n x c: its plane lies VG_CPU_BLOCK apart inside its block of channels */
-      dropout_run(&f, y, x, r / VG_CPU_BLOCK * VG_CPU_BLOCK * plane + r % VG_CPU_BLOCK,
-                  VG_CPU_BLOCK, r * plane, plane);
+    if (plane) /* r counts n x c: its plane lies `block` apart inside its block of channels */
+      dropout_run(&f, y, x, r / block * block * plane + r % block, block, r * plane, plane);
     else
       dropout_run(&f, y, x, r * RUN, 1, r * RUN, (r + 1) * RUN < x->n ? RUN : x->n - r * RUN);
   }
