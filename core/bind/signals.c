@@ -25,7 +25,8 @@ static struct {
   atomic_int pending; /* SIGINT or SIGTERM seen while deferred, 0 none */
   atomic_bool checkpoint;
   _Atomic int64_t last_press; /* ns */
-  atomic_int arming;          /* interruptions being set up */
+  atomic_bool reading; /* the prompt waits: presses cancel the line and never end the process */
+  atomic_int arming;   /* interruptions being set up */
   bool installed[COUNT];
   struct sigaction before[COUNT];
 } sig;
@@ -60,6 +61,8 @@ void vglua_signals_clear(lua_State *L) {
   if (lua_gethook(L) == stop_hook) lua_sethook(L, NULL, 0, 0);
 }
 
+void vglua_signals_reading(bool on) { atomic_store(&sig.reading, on); }
+
 void vglua_signals_reset(lua_State *L) {
   vglua_signals_clear(L);
   atomic_store(&sig.last_press, 0);
@@ -70,7 +73,7 @@ void vglua_signals_reset(lua_State *L) {
 static void on_interrupt(void) {
   int64_t t = now(), last = atomic_exchange(&sig.last_press, t);
   lua_State *L = atomic_load(&sig.state);
-  if (last && t - last < TWO_SECONDS) _exit(130);
+  if (last && t - last < TWO_SECONDS && !atomic_load(&sig.reading)) _exit(130);
   if (atomic_load(&sig.deferred))
     atomic_store(&sig.pending, SIGINT);
   else if (L)

@@ -21,6 +21,8 @@ VG_API bool vglua_signals_pressed(void);
 VG_API void vglua_signals_clear(lua_State *L);
 /* The same, and forgets when SIGINT came: what ran has ended. */
 VG_API void vglua_signals_reset(lua_State *L);
+/* While the prompt reads, a quick second SIGINT does not end the process. */
+VG_API void vglua_signals_reading(bool on);
 /* Asks for an interruption of the state, as SIGINT does; any thread, async-signal-safe. */
 VG_API void vglua_signals_interrupt(lua_State *L);
 

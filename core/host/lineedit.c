@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -180,6 +181,8 @@ static void open_editor(lua_State *L) {
   el_set(ed.el, EL_EDITOR, "emacs");
   el_set(ed.el, EL_HIST, history, ed.history);
   el_set(ed.el, EL_SIGNAL, 0);
+  /* A Ctrl-C that empties the queue between our poll and our read would leave the read waiting. */
+  el_set(ed.el, EL_SETTY, "-d", "+noflsh", NULL);
   el_set(ed.el, EL_GETCFN, read_char);
   el_set(ed.el, EL_ADDFN, "vgg-complete", "complete names", on_tab);
   el_set(ed.el, EL_BIND, "\t", "vgg-complete", NULL);
@@ -211,13 +214,16 @@ int host_readline(lua_State *L) {
   ed.L = L;
   ed.complete = lua_isfunction(L, 2) ? 2 : 0;
   ed.interrupted = false;
+  vglua_signals_reading(true);
   vglua_signals_reset(L);
   catch_signals(old, true);
   el_set(ed.el, EL_PREP_TERM, 1); /* before the prompt shows, or a quick Ctrl-D would be lost */
   line = el_gets(ed.el, &n);
   catch_signals(old, false);
+  if (ed.interrupted) vglua_signals_reset(L);
+  vglua_signals_reading(false);
   if (ed.interrupted) {
-    vglua_signals_reset(L);
+    tcflush(STDIN_FILENO, TCIFLUSH); /* the rest of the cancelled line */
     el_reset(ed.el);
     fputs("^C\n", stdout);
     fflush(stdout);
