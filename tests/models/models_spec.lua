@@ -102,7 +102,8 @@ describe("vgg16_bn and cifar10net", function()
     local e = failure(models.build, "vgg16")
     assert.is_true(util.is_failure(e))
     assert.equal(2, e.exit)
-    assert.equal("model: no model 'vgg16'. Models: cifar10net vgg16_bn", e.message)
+    assert.equal("model: no model 'vgg16' (did you mean 'vgg16_bn'?). "
+      .. "Models: cifar10net vgg16_bn", e.message)
     assert.equal("model: no model 'cifar10nett' (did you mean 'cifar10net'?). "
       .. "Models: cifar10net vgg16_bn", failure(models.build, "cifar10nett").message)
     assert.is_truthy(failure(models.build, "vgg16_bn", { clases = 3 }):match

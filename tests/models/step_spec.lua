@@ -45,9 +45,8 @@ for name, options in pairs { vgg16_bn = {}, cifar10net = { batchnorm = true } } 
     it("is PyTorch's", function()
       local want = stored(name)
       local model = models.build(name, options)
-      hash.set_weights(model)
-      local x = hash.images({ want.batch, 3, 32, 32 }, 1000 + 10 * want.seed)
-      local y = hash.labels(want.batch, 1001 + 10 * want.seed, 10)
+      hash.set_weights(model, want.nudges)
+      local x, y = hash.batch(want.batch, 0)
       vgg.no_grad(function() logits_near(want.logits, model:eval()(x), "logits") end)
       local loss = model:train()(x):cross_entropy(y)
       loss:backward()
@@ -78,11 +77,10 @@ for name, options in pairs { vgg16_bn = {}, cifar10net = { batchnorm = true } } 
     it("repeated ten times with Adam loses as PyTorch does", function()
       local want = stored(name)
       local model = models.build(name, options)
-      hash.set_weights(model)
-      local optimizer = optim.Adam { model:parameters(), lr = 1e-4 }
-      local x = hash.images({ want.batch, 3, 32, 32 }, 1000 + 10 * want.seed)
-      local y = hash.labels(want.batch, 1001 + 10 * want.seed, 10)
+      hash.set_weights(model, want.nudges)
+      local optimizer = optim.Adam { model:parameters(), lr = want.adam_lr }
       for i = 1, 10 do
+        local x, y = hash.batch(want.batch, i)
         local loss = vgg.scope(function()
           optimizer:zero_grad()
           local l = model(x):cross_entropy(y)

@@ -21,18 +21,19 @@ end
 local function word(k, i) return mix(tobit(mix(k + 1) + i)) end
 function hash.word(k, i) return word(k, i) % 4294967296 end
 
-local function fill(shape, k, scale, shift)
+local function fill(shape, k, scale, shift, nudges)
   local n = 1
   for _, size in ipairs(shape) do n = n * size end
   local values, key = ffi.new("float[?]", n), mix(k + 1)
   for i = 0, n - 1 do
     values[i] = shift + scale * (rshift(mix(tobit(key + i)), 8) / 8388608 - 1)
   end
+  for _, nudge in ipairs(nudges or {}) do values[nudge[1]] = nudge[2] end
   return core.from_bytes(ffi.string(values, 4 * n), shape, "float32")
 end
 
--- Gives every parameter of a model its value.
-function hash.set_weights(model)
+-- Gives every parameter of a model its value; nudges: { name = { { flat position, value }, ... } }.
+function hash.set_weights(model, nudges)
   local k = 0
   for name, p in model:named_parameters() do
     local shape, scale, shift = p.shape, 0.05, 0
@@ -41,7 +42,7 @@ function hash.set_weights(model)
     elseif name:match "weight$" then
       scale, shift = 0.1, 1
     end
-    local value = fill(shape, k, scale, shift)
+    local value = fill(shape, k, scale, shift, nudges and nudges[name])
     core.no_grad(function() p:copy_(value) end)
     value:free()
     k = k + 1
@@ -49,6 +50,11 @@ function hash.set_weights(model)
 end
 
 function hash.images(shape, k) return fill(shape, k, 1.7, 0) end
+
+-- Batch number b of the whole-model comparisons.
+function hash.batch(n, b)
+  return hash.images({ n, 3, 32, 32 }, 1000 + 10 * b), hash.labels(n, 1001 + 10 * b, 10)
+end
 
 function hash.labels(n, k, classes)
   local labels = {}

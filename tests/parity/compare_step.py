@@ -1,24 +1,27 @@
 #!/usr/bin/env python3
 """Compares one training step of a whole model with PyTorch, element by element.
 
-    vgglua tests/parity/dump_step.lua vgg16_bn step.safetensors 0 8
-    python tests/parity/compare_step.py vgg16_bn step.safetensors 0 8
+    vgglua tests/parity/dump_step.lua vgg16_bn step.safetensors
+    python tests/parity/compare_step.py vgg16_bn step.safetensors
 
 The error of a tensor is max|ours - theirs| / max|theirs|. A bias in front of a batch norm has a gradient
 of zero; what both sides hold there is rounding, and it is measured against the layer's weight gradient.
 PyTorch in float64 is printed beside it as the yardstick of both."""
+import json
 import sys
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from step_common import MODELS, batch, set_weights
+from step_common import BATCH, MODELS, batch, set_weights
 
 
-def reference(name, dtype, n, seed):
+def reference(name, dtype):
+    stored = json.loads((Path(__file__).parent / "nn" / f"step_{name}.json").read_text())
     model = MODELS[name]()
-    set_weights(model)
+    set_weights(model, stored["nudges"])
     model = model.to(dtype)
-    x, y = batch(n, seed)
+    x, y = batch(BATCH, 0)
     out = {}
     with torch.no_grad():
         out["logits"] = model.eval()(x.to(dtype))
@@ -35,10 +38,9 @@ def error(a, b, size):
 
 
 def main():
-    name, path, seed, n = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    ours = load_file(path)
-    theirs = reference(name, torch.float32, n, seed)
-    exact = reference(name, torch.float64, n, seed)
+    name, ours = sys.argv[1], load_file(sys.argv[2])
+    theirs = reference(name, torch.float32)
+    exact = reference(name, torch.float64)
     worst = {}
     print(f"{'tensor':40} {'ours-torch32':>13} {'ours-torch64':>13} {'torch32-torch64':>16}")
     for key, b in exact.items():

@@ -9,7 +9,8 @@ rounded to float32:
     weights of two or more dimensions   u * sqrt(6 / fan_in)
     weights of one dimension (norms)    1 + 0.1 u
     biases                              0.05 u
-Images: 1.7 u(1000, i). Labels: mix(mix(1002) + i) mod 10. Both take the stream number from SEED."""
+Batch number b: images 1.7 u(1000 + 10 b, i), labels mix(mix(1002 + 10 b) + i) mod 10. A few hundred weights
+are then set one by one ("nudges", see make_step.py)."""
 import numpy as np
 import torch
 import torchvision
@@ -38,7 +39,7 @@ def u(k, n):
     return (words(k, n) >> M(8)).astype(np.float64) / 8388608.0 - 1.0
 
 
-def set_weights(model):
+def set_weights(model, nudges=None):
     for k, (name, p) in enumerate(model.named_parameters()):
         v = u(k, p.numel())
         if p.dim() > 1:
@@ -46,11 +47,13 @@ def set_weights(model):
         else:
             v = 1.0 + 0.1 * v if name.endswith("weight") else 0.05 * v
         p.data.copy_(torch.from_numpy(v).view(p.shape))
+        for i, value in (nudges or {}).get(name, []):
+            p.data.view(-1)[i] = value
 
 
-def batch(n, seed):
-    x = torch.from_numpy(1.7 * u(1000 + 10 * seed, n * 3072)).float().view(n, 3, 32, 32)
-    y = torch.from_numpy((words(1001 + 10 * seed, n) % M(10)).astype(np.int64))
+def batch(n, b):
+    x = torch.from_numpy(1.7 * u(1000 + 10 * b, n * 3072)).float().view(n, 3, 32, 32)
+    y = torch.from_numpy((words(1001 + 10 * b, n) % M(10)).astype(np.int64))
     return x, y
 
 
@@ -96,6 +99,3 @@ class CIFAR10Net(torch.nn.Module):
 
 MODELS = {"vgg16_bn": vgg16_bn, "cifar10net": lambda: CIFAR10Net(batchnorm=True)}
 BATCH = 8
-# Chosen so that no ReLU or pooling decision lies within rounding: PyTorch's own float32 gradients
-# then agree with its float64 ones (make_step.py checks it).
-SEED = {"vgg16_bn": 0, "cifar10net": 0}
