@@ -78,9 +78,9 @@ for name, options in pairs { vgg16_bn = {}, cifar10net = { batchnorm = true } } 
       local want = stored(name)
       local model = models.build(name, options)
       hash.set_weights(model, want.nudges)
+      local x, y = hash.batch(want.batch, 0)
       local optimizer = optim.Adam { model:parameters(), lr = want.adam_lr }
       for i = 1, 10 do
-        local x, y = hash.batch(want.batch, i)
         local loss = vgg.scope(function()
           optimizer:zero_grad()
           local l = model(x):cross_entropy(y)
