@@ -3,6 +3,7 @@
 local vgg = require "vgg"
 local json = require "vgg.json"
 local models, optim = vgg.models, vgg.optim
+local util = require "vgg.util"
 local hash = dofile "tests/nn/hash.lua"
 
 local function stored(name)
@@ -40,55 +41,53 @@ local function floor_of(name, want)
   return weight and want.gradients[name].max < 1e-4 * weight.max and weight.max or 0
 end
 
+local function check_step(model, want)
+  local k = 0
+  for name, p in model:named_parameters() do
+    local wrong = hash.differs(p.grad, k, want.gradients[name], 1e-4, floor_of(name, want))
+    assert.equal("", wrong, name)
+    k = k + 1
+  end
+  k = 0
+  for name, b in model:named_buffers() do
+    local digest = want.statistics[name]
+    if digest then
+      assert.equal("", hash.differs(b, 500 + k, digest, 1e-5), name)
+    else
+      assert.equal(want.batches_tracked, b:item())
+    end
+    k = k + 1
+  end
+end
+
 for name, options in pairs { vgg16_bn = {}, cifar10net = { batchnorm = true } } do
-  describe("a training step of " .. name, function()
-    it("is PyTorch's", function()
+  describe("training " .. name, function()
+    it("goes the way of PyTorch: one step in every gradient, ten in the loss", function()
+      if not util.hosted() then return pending "the same core in the host has run it" end
       local want = stored(name)
       local model = models.build(name, options)
       hash.set_weights(model, want.nudges)
+      local optimizer = optim.Adam { model:parameters(), lr = want.adam_lr }
       local x, y = hash.batch(want.batch, 0)
       vgg.no_grad(function() logits_near(want.logits, model:eval()(x), "logits") end)
-      local loss = model:train()(x):cross_entropy(y)
-      loss:backward()
-      near(want.loss, loss:item(), 1e-5, "loss")
-      local k = 0
-      for tensor_name, p in model:named_parameters() do
-        local wrong = hash.differs(p.grad, k, want.gradients[tensor_name], 1e-4,
-          floor_of(tensor_name, want))
-        assert.equal("", wrong, tensor_name)
-        k = k + 1
-      end
-      k = 0
-      for tensor_name, b in model:named_buffers() do
-        local digest = want.statistics[tensor_name]
-        if digest then
-          assert.equal("", hash.differs(b, 500 + k, digest, 1e-5), tensor_name)
-        else
-          assert.equal(want.batches_tracked, b:item())
-        end
-        k = k + 1
-      end
-      vgg.no_grad(function()
-        logits_near(want.logits_after, model:eval()(x), "logits with the new statistics")
-      end)
-      free(model)
-    end)
-
-    it("repeated ten times with Adam loses as PyTorch does", function()
-      local want = stored(name)
-      local model = models.build(name, options)
-      hash.set_weights(model, want.nudges)
-      local x, y = hash.batch(want.batch, 0)
-      local optimizer = optim.Adam { model:parameters(), lr = want.adam_lr }
+      model:train()
       for i = 1, 10 do
         local loss = vgg.scope(function()
           optimizer:zero_grad()
           local l = model(x):cross_entropy(y)
           l:backward()
-          optimizer:step()
           return l:item()
         end)
         near(want.adam_losses[i], loss, 1e-3, "loss " .. i)
+        if i == 1 then
+          near(want.loss, loss, 1e-5, "loss")
+          check_step(model, want)
+          vgg.no_grad(function()
+            logits_near(want.logits_after, model:eval()(x), "logits with the new statistics")
+          end)
+          model:train()
+        end
+        optimizer:step()
       end
       free(model)
     end)
