@@ -367,3 +367,25 @@ describe("memory", function()
     assert.equal(before, vgg.device.host_memory().tensors)
   end)
 end)
+
+describe("a training loop", function()
+  it("asks the system for nothing after its first steps", function()
+    local net = Net()
+    local optimizer = vgg.optim.Adam { net:parameters(), lr = 1e-3 }
+    local function step()
+      vgg.scope(function()
+        optimizer:zero_grad()
+        local loss = net(images()):cross_entropy(hash.labels(2, 1, 10))
+        loss:backward()
+        optimizer:step()
+      end)
+    end
+    for _ = 1, 3 do step() end
+    local device, host = vgg.device.memory(), vgg.device.host_memory()
+    for _ = 1, 200 do step() end
+    assert.equal(device.device_allocs, vgg.device.memory().device_allocs)
+    assert.equal(device.live, vgg.device.memory().live)
+    assert.equal(host.tensors, vgg.device.host_memory().tensors)
+    assert.equal(host.system_calls, vgg.device.host_memory().system_calls)
+  end)
+end)
