@@ -112,7 +112,7 @@ static vg_status binary(vg_device *d, vg_binary op, vg_tensor *y, const vg_tenso
 
 typedef struct fill_job {
   vg_dtype dtype;
-  char value[8];
+  _Alignas(8) char value[8];
 } fill_job;
 
 #define FILL(T)                                      \

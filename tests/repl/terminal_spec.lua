@@ -32,8 +32,8 @@ describe("the prompt on a terminal", function()
       "expect vgg> ", "send for i = 1, 2 do\\n", "expect ...> ", "send \\x03", "expect vgg> ",
       "send 20 + 3\\n", "expect 23", "expect vgg> ",
       "send local t = vgg.tensor while true do t { 1 } end\\n", "wait 200", "send \\x03",
-      "expect interrupted (", "expect vgg> ", "send 30 + 4\\n", "expect 34",
-      "expect vgg> ", "send \\x03\\x03\\x03", "wait 300", "expect vgg> ", "send 40 + 5\\n", "expect 45",
+      "expect interrupted (", "expect vgg> ", "send 30 + 4\\n", "expect 34", "expect vgg> ",
+      "send \\x03\\x03\\x03", "wait 300", "expect vgg> ", "send 40 + 5\\n", "expect 45",
       "expect vgg> ", "end" }
     assert.equal(0, r.code)
     local seconds = tonumber(r.out:match("interrupted %(([%d.]+) s%)")) or 0
