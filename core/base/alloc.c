@@ -188,9 +188,13 @@ void vg_pages_free(void *p, size_t bytes) {
 }
 
 vg_alloc_stats vg_alloc_statistics(void) {
-  return (vg_alloc_stats){.live_blocks = atomic_load(&live_blocks),
-                          .live_bytes = atomic_load(&live_bytes),
-                          .system_calls = atomic_load(&system_calls)};
+  vg_alloc_stats s = {.live_blocks = atomic_load(&live_blocks),
+                      .live_bytes = atomic_load(&live_bytes),
+                      .system_calls = atomic_load(&system_calls)};
+#ifndef VG_NO_BLOCK_CACHE
+  s.caching = true;
+#endif
+  return s;
 }
 
 void vg_alloc_fail_after(int64_t n) { atomic_store(&fail_after, n); }

@@ -11,6 +11,7 @@ typedef struct vg_alloc_stats {
   int64_t live_bytes;  /* their bytes */
   int64_t
       system_calls; /* requests made to the system allocator since start, device pools included */
+  bool caching;     /* small blocks are kept for reuse; not so in instrumented builds */
 } vg_alloc_stats;
 
 /* `bytes` of memory, 64-byte aligned when 64 or more are asked for; NULL with vg_error() set when

@@ -22,13 +22,15 @@ static int l_memory(lua_State *L) {
   return 1;
 }
 
-/* device.host_memory() -> { blocks, bytes, system_calls, tensors } */
+/* device.host_memory() -> { blocks, bytes, system_calls, tensors, caching } */
 static int l_host_memory(lua_State *L) {
   vg_alloc_stats s = vg_alloc_statistics();
   lua_newtable(L);
   set_number(L, "blocks", (double)s.live_blocks);
   set_number(L, "bytes", (double)s.live_bytes);
   set_number(L, "system_calls", (double)s.system_calls);
+  lua_pushboolean(L, s.caching);
+  lua_setfield(L, -2, "caching");
   set_number(L, "tensors", (double)vglua_context(L)->live_tensors);
   return 1;
 }
