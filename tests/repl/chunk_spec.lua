@@ -38,6 +38,8 @@ describe("an entry", function()
       ["= 5"] = "expression", ["1 -- one"] = "expression", ["'x' --[[ c ]]"] = "expression",
       ["x = 1"] = "statement", ["local x"] = "statement", ["return 1"] = "statement",
       ["for i = 1, 2 do end"] = "statement", ["x = 1; y = 2;"] = "statement",
+      ["f(); g.x"] = "expression", ["local x = 1; x + 1 -- sum"] = "expression",
+      ["for i = 1, 2 do f(); g end"] = "error",
       [""] = "empty", ["   "] = "empty", ["-- only words"] = "empty",
       ["x y"] = "error", ["end"] = "error", ["x = }"] = "error", ['"abc'] = "error",
       ["goto 1"] = "error", ["1 = x"] = "error",

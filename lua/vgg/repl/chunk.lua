@@ -71,6 +71,19 @@ end
 -- be missing from tracebacks.
 chunk.identity = "__results"
 
+-- `statements; expression`: what comes before the last semicolon is run, the rest is shown.
+local function compile_mixed(text, tokens, name)
+  for i = #tokens - 1, 1, -1 do
+    local t = tokens[i]
+    if t.text == ";" then
+      local before, rest = text:sub(1, t.first - 1), text:sub(t.last + 1)
+      if not (loadstring(before) and loadstring("return " .. rest)) then return nil end
+      before = chunk.globalise(before)
+      return loadstring(("%s; return %s(%s\n)"):format(before, chunk.identity, rest), name)
+    end
+  end
+end
+
 -- Compiles typed text. Returns the function and { expression, silent }, or nil, "incomplete" or
 -- nil, "error", message, or nil, "empty".
 function chunk.compile(text, name)
@@ -93,6 +106,8 @@ function chunk.compile(text, name)
     fn = assert(loadstring(chunk.globalise(text), name))
     return fn, { expression = false, silent = silent }
   end
+  fn = compile_mixed(text, tokens, name)
+  if fn then return fn, { expression = true, silent = false } end
   if chunk.is_incomplete(message, text) or chunk.is_incomplete(first_message, text) then
     return nil, "incomplete"
   end
