@@ -172,7 +172,9 @@ static unsigned char on_tab(EditLine *el, int ch) {
 /* ---- Lua ---- */
 
 static void open_editor(lua_State *L) {
-  setlocale(LC_CTYPE, "");
+  const char *locale = setlocale(LC_CTYPE, "");
+  /* A system without a locale: what a terminal of today sends is UTF-8. */
+  if (!locale || !strcmp(locale, "C") || !strcmp(locale, "POSIX")) setlocale(LC_CTYPE, "C.UTF-8");
   ed.el = el_init("vgglua", stdin, stdout, stderr);
   ed.history = history_init();
   if (!ed.el || !ed.history) luaL_error(L, "the line editor does not start");
