@@ -26,7 +26,7 @@ static vg_status layouts(vg_device *d, const vg_tensor *x, const vg_tensor *w,
 static vg_conv_problem problem(vg_device *d, vg_conv_pass pass, const vg_tensor *x,
                                const vg_tensor *w, const vg_tensor *y, bool bias,
                                const vg_conv2d *p) {
-  vg_conv_problem c = {.pass = pass,
+  vg_conv_problem c = {.pass = (int32_t)pass,
                        .block_x = x->layout ? (int32_t)VG_CPU_BLOCK : 0,
                        .block_y = y->layout ? (int32_t)VG_CPU_BLOCK : 0,
                        .bias = bias,
