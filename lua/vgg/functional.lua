@@ -2,8 +2,8 @@
 -- Each is the method of Tensor with the same name.
 local methods = {
   "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "tanh", "softplus", "hardswish",
-  "hardsigmoid", "softmax", "log_softmax", "dropout", "cross_entropy", "nll_loss", "conv2d",
-  "linear", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d",
+  "hardsigmoid", "softmax", "log_softmax", "dropout", "cross_entropy", "nll_loss", "mse_loss",
+  "conv2d", "linear", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d",
   "batch_norm2d",
 }
 
@@ -11,10 +11,6 @@ local functional = {}
 
 for _, name in ipairs(methods) do
   functional[name] = function(x, ...) return x[name](x, ...) end
-end
-
-function functional.mse_loss(x, target, options)
-  return require("vgg.nn").MSELoss(options)(x, target)
 end
 
 return functional

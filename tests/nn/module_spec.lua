@@ -324,7 +324,10 @@ describe("containers", function()
     assert.is_true(math.abs(nn.CrossEntropyLoss {}(logits, y):item() - (a + b) / 2) < 1e-6)
     assert.is_true(
       math.abs(nn.CrossEntropyLoss { reduction = "sum" }(logits, y):item() - a - b) < 1e-6)
-    assert.equal(4, nn.MSELoss {}(vgg.tensor { 1, 3 }, vgg.tensor { 3, 1 }):item())
+    local x, target = vgg.tensor { 1, 3 }, vgg.tensor { 3, 1 }
+    assert.equal(4, nn.MSELoss {}(x, target):item())
+    assert.equal(8, nn.MSELoss { reduction = "sum" }(x, target):item())
+    assert.error_matches(function() nn.MSELoss {}(x, vgg.zeros { 1 }) end, "equal shapes")
   end)
 end)
 

@@ -25,11 +25,9 @@ function losses.CrossEntropyLoss.check(self)
   })
 end
 
+-- loss(x, target): equal shapes; PyTorch's deprecated broadcasting of the target is an error here.
 losses.MSELoss = simple.layer("MSELoss", {}, { reduction = "mean" }, function(self, x, target)
-  local d = x - target
-  local squares = d * d
-  if self.reduction == "none" then return squares end
-  return self.reduction == "sum" and squares:sum() or squares:mean()
+  return x:mse_loss(target, { reduction = self.reduction })
 end)
 losses.MSELoss.check = check_reduction
 
