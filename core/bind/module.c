@@ -44,6 +44,7 @@ static void open_errors(lua_State *L) {
   X(augment)       \
   X(io)            \
   X(fs)            \
+  X(log)           \
   X(dense)         \
   X(loss)          \
   X(random)        \

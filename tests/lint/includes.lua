@@ -10,9 +10,10 @@ local below = {
   optim = "base device tensor autograd optim backend",
   metric = "base device tensor autograd ops metric backend",
   io = "base device tensor io",
+  log = "base io log",
   data = "base device tensor io data",
   cpu = "base device tensor cpu backend",
-  bind = "base device tensor autograd ops nn optim metric io data bind public backend",
+  bind = "base device tensor autograd ops nn optim metric io log data bind public backend",
   host = "base device bind public host",
 }
 local libraries = { -- pattern of a system header -> folders that may include it

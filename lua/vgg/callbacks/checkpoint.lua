@@ -62,7 +62,9 @@ local function failed(trainer, why)
   util.fail("data", "%s", why)
 end
 
+-- The log comes first: a run that is killed later goes on from rows that are there.
 local function write(trainer, path)
+  trainer.loggers:flush(true)
   core.scope(function()
     local tensors, meta = state.capture(trainer)
     local ok, why = checkpoint.save(path, { tensors = tensors, meta = meta })

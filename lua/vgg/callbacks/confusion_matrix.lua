@@ -7,12 +7,10 @@ function ConfusionMatrix.new() return setmetatable({}, ConfusionMatrix) end
 function ConfusionMatrix:on_test_epoch_end(trainer, result)
   self.last = result
   if result.label ~= "best" or not result.matrix then return end
-  for _, logger in ipairs(trainer.loggers) do
-    logger:log_confusion_matrix {
-      key = "best/conf_mat", title = "confusion matrix on best epoch", epoch = result.epoch,
-      classes = result.classes, matrix = result.matrix,
-    }
-  end
+  trainer.loggers:log_confusion_matrix {
+    key = "best/conf_mat", title = "confusion matrix on best epoch", epoch = result.epoch,
+    classes = result.classes, matrix = result.matrix,
+  }
 end
 
 return ConfusionMatrix

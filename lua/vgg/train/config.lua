@@ -74,6 +74,12 @@ function config.command()
   return table.concat(words, " ")
 end
 
+-- The name of the script without directory and extension; "run" where there is none.
+function config.experiment()
+  local name = arg and arg[0] and util.basename(arg[0]):gsub("%.lua$", "")
+  return name and name ~= "" and name or "run"
+end
+
 local function flatten(value, path, out)
   if type(value) == "table" then
     for k, v in pairs(value) do

@@ -137,7 +137,8 @@ function loop.fit(t)
   signals.listen(false)
   if not ok then
     t:call("on_exception", e)
-    for _, logger in ipairs(t.loggers) do logger:flush() end
+    t.loggers.outcome = stop.outcome(e)
+    t.loggers:flush()
     error(e, 0)
   end
 end

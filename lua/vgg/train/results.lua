@@ -95,8 +95,8 @@ end
 function results.report(t, tests, as_json)
   local object = results.object(t, tests)
   if t.run then
-    t:log_row { type = "summary", best = object.best, stop_reason = object.stop_reason,
-      timing = { wall = os.time(), elapsed = object.seconds } }
+    t.loggers:log_summary(object.best or {}, { stop_reason = object.stop_reason,
+      timing = { wall = os.time(), elapsed = object.seconds } })
     t.run:write("summary.json", object)
   end
   if as_json then

@@ -25,6 +25,22 @@ end
 local function ours(file)
   return file:match "%.safetensors$" or file:match "^metrics%.jsonl" or
     file:match "^config%.json" or file:match "^clock%.json" or file:match "^summary%.json"
+    or file:match "^tensorboard%.json"
+end
+
+-- Directories of loggers, with what they hold.
+local nested = { media = "%.png$", tables = "%.json$" }
+
+local function clear(dir)
+  for _, file in ipairs(fs.list(dir)) do
+    if ours(file) then must(fs.remove(dir .. "/" .. file)) end
+  end
+  for name, pattern in pairs(nested) do
+    for _, file in ipairs(fs.list(dir .. "/" .. name) or {}) do
+      if file:match(pattern) then must(fs.remove(dir .. "/" .. name .. "/" .. file)) end
+    end
+    fs.remove(dir .. "/" .. name)
+  end
 end
 
 function Run:path(file) return self.dir .. "/" .. file end
@@ -67,9 +83,7 @@ function runs.create(o)
       util.fail("usage", "run: '%s' exists. Go on with --resume %s, start again with --overwrite, "
         .. "or take another --run-name", dir, util.basename(dir))
     end
-    for _, file in ipairs(fs.list(dir)) do
-      if ours(file) then must(fs.remove(dir .. "/" .. file)) end
-    end
+    clear(dir)
   end
   must(fs.mkdir(dir))
   return runs.at(dir)

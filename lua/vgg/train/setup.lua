@@ -4,6 +4,7 @@ local config = require "vgg.train.config"
 local Clock = require "vgg.train.clock"
 local evaluate = require "vgg.train.evaluate"
 local Feed = require "vgg.train.feed"
+local log = require "vgg.log"
 local runs = require "vgg.train.runs"
 local Scores = require "vgg.train.scores"
 local state = require "vgg.train.state"
@@ -52,11 +53,14 @@ end
 -- The run's directory and loggers; none in a fast dev run or with save = false.
 local function open_run(t)
   local o = t.opt
-  t.run, t.loggers = nil, {}
+  t.loggers:close(t.loggers.outcome)
+  t.run, t.loggers = nil, log.open {}
   if o.fast_dev_run or o.save == false then return end
   t.run = t.resumed_run
     or runs.create { name = o.run_name, root = o.runs_dir, overwrite = o.overwrite }
-  t.loggers = require("vgg.log").open(o.loggers or { "jsonl" }, t.run)
+  t.loggers = log.open(o.loggers or { "jsonl" }, t.run, { resumed = t.resumed_run ~= nil,
+    config = t.config.whole, flags = o.hyper_parameters, classes = t:class_names(),
+    experiment = config.experiment() })
 end
 
 local function resume(t)
@@ -70,13 +74,7 @@ local function resume(t)
     util.log("note", "note: '%s' has no checkpoint yet, it starts at the beginning", name)
     t.position.rows = 0
   end
-  for _, logger in ipairs(t.loggers) do
-    local kept = logger.truncate and logger:truncate(t.position.rows)
-    if kept and kept < t.position.rows then
-      util.log("warn", "resume: %s has %d rows, the checkpoint stands after row %d", logger.name,
-        kept, t.position.rows)
-    end
-  end
+  t.loggers:resume(t.position)
   local clock = t.resume_from and t.run and t.run:read "clock.json"
   t.clock = Clock.new(clock and clock.elapsed)
   if t.position.epoch >= t.opt.max_epochs then
@@ -121,6 +119,7 @@ function setup.fit(t, args)
   t.clock = Clock.new()
   if o.resume then resume(t) end
   if t.run and not t.resume_from then t.run:write("config.json", t.config.whole) end
+  t.loggers:log_config(t.config.whole)
   if o.header ~= false then require("vgg.train.header").print(t) end
   sanity_check(t)
 end

@@ -1,5 +1,6 @@
 -- Trainer { model =, loss =, optimizer =, classes =, max_epochs =, ... }: fit, validate, test. The
 -- loop itself is in loop.lua, what a step does in step.lua, what is saved in state.lua.
+local log = require "vgg.log"
 local util = require "vgg.util"
 local evaluate = require "vgg.train.evaluate"
 local Feed = require "vgg.train.feed"
@@ -15,7 +16,7 @@ Trainer.__index = Trainer
 
 function Trainer.new(given)
   local self = setmetatable({ opt = options.read(given or {}) }, Trainer)
-  self.callbacks, self.loggers = {}, {}
+  self.callbacks, self.loggers = {}, log.open {}
   self.position = { epoch = 0, batch = 0, step = 0 }
   return self
 end
@@ -121,11 +122,18 @@ function Trainer:log_row(row)
   if self.sanity then return end
   for name, value in pairs(self.extra or {}) do row[name] = value end
   self.extra = {}
-  for _, logger in ipairs(self.loggers) do logger:log_metrics(row) end
+  self.loggers:log_metrics(row)
 end
 
--- Rows in the log so far.
-function Trainer:rows() return self.loggers[1] and self.loggers[1].rows or 0 end
+-- A logger by its name ("jsonl", "tensorboard", "wandb"), for a hook that logs something of its
+-- own; nil when the run has none. All at once: trainer.loggers:log_text { ... }.
+function Trainer:logger(name) return self.loggers:get(name) end
+
+-- Rows in metrics.jsonl so far; nil without one.
+function Trainer:rows()
+  local jsonl = self:logger "jsonl"
+  return jsonl and jsonl.rows
+end
 
 -- Ends the training after the present step.
 function Trainer:stop(reason) self.stop_reason = self.stop_reason or reason end
