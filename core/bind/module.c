@@ -50,7 +50,8 @@ static void open_errors(lua_State *L) {
   X(random)        \
   X(optim)         \
   X(metric)        \
-  X(layer)
+  X(layer)         \
+  X(image)
 
 #define DECLARE(name) void vglua_open_##name(lua_State *L);
 #define CALL(name) vglua_open_##name(L);

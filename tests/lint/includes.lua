@@ -12,15 +12,16 @@ local below = {
   io = "base device tensor io",
   log = "base io log",
   data = "base device tensor io data",
+  image = "base device tensor image backend",
   cpu = "base device tensor cpu backend",
-  bind = "base device tensor autograd ops nn optim metric io log data bind public backend",
+  bind = "base device tensor autograd ops nn optim metric io log data image bind public backend",
   host = "base device bind public host",
 }
 local libraries = { -- pattern of a system header -> folders that may include it
   { "^lua", "bind host" }, { "^lauxlib", "bind host" },
   { "^dnnl", "cpu" }, { "^oneapi", "cpu" }, { "^immintrin", "cpu data" }, { "^omp%.h", "cpu data" },
   { "^curl/", "io" }, { "^jansson", "io" }, { "^cuda", "" }, { "^cudnn", "" }, { "^cublas", "" },
-  { "^editline", "host" }, { "^histedit", "host" },
+  { "^png", "image" }, { "^editline", "host" }, { "^histedit", "host" },
 }
 
 local function words(s)
