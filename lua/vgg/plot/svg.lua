@@ -76,7 +76,8 @@ end
 function write.clip(d, item)
   d.clips = d.clips + 1
   local id = ("clip%s-%d"):format(d.id, d.clips)
-  return ('<clipPath id="%s"><rect%s/></clipPath><g clip-path="url(#%s)">'):format(id, attributes("x", item.x, "y", item.y, "width", item.w, "height", item.h), id)
+  local place = attributes("x", item.x, "y", item.y, "width", item.w, "height", item.h)
+  return ('<clipPath id="%s"><rect%s/></clipPath><g clip-path="url(#%s)">'):format(id, place, id)
 end
 
 function write.unclip() return "</g>" end
