@@ -49,6 +49,14 @@ static int l_fail_alloc(lua_State *L) {
   return 0;
 }
 
+/* device.macs(name) -> multiply-accumulates since the device was opened; nil where nobody counts */
+static int l_macs(lua_State *L) {
+  vg_device *d = vglua_opt_device(L, 1);
+  if (!d->be->device->macs) return 0;
+  lua_pushnumber(L, d->be->device->macs(d));
+  return 1;
+}
+
 static int l_reset_peak(lua_State *L) {
   vg_pool_reset_peak(vglua_opt_device(L, 1));
   return 0;
@@ -131,6 +139,7 @@ static int l_wall_clock(lua_State *L) {
 static const luaL_Reg functions[] = {{"memory", l_memory},
                                      {"host_memory", l_host_memory},
                                      {"set_memory_limit", l_set_memory_limit},
+                                     {"macs", l_macs},
                                      {"reset_peak", l_reset_peak},
                                      {"fail_alloc", l_fail_alloc},
                                      {"empty_cache", l_empty_cache},

@@ -47,7 +47,7 @@ static vg_status open_device(vg_device *d) {
   return VG_OK;
 }
 
-static void close_device(vg_device *d) {
+void vg_cpu_close_device(vg_device *d) {
   if (vg_cpu_state(d)->dnn) vg_cpu_dnn_close(vg_cpu_state(d)->dnn);
   if (vg_cpu_state(d)->choices) vg_cpu_choices_close(vg_cpu_state(d)->choices);
   vg_free(d->priv);
@@ -67,7 +67,7 @@ static vg_status describe(vg_device *d, char *text, size_t n) {
 
 static const vg_device_vt device = {.count = count,
                                     .open = open_device,
-                                    .close = close_device,
+                                    .close = vg_cpu_close_device,
                                     .describe = describe,
                                     .set_threads = set_threads};
 

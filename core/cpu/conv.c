@@ -63,6 +63,9 @@ static vg_status run(vg_device *d, const vg_conv_problem *c, const vg_tensor *x,
   vg_conv_data t = {c, vg_data(x), vg_data(w), bias ? vg_data(bias) : NULL, vg_data(y)};
   vg_conv_algorithm a;
   vg_status st;
+  if (vg_cpu_plans(d))
+    vg_cpu_state(d)->macs +=
+        (double)(c->n * c->k * c->p * c->q) * (double)(c->c / c->groups * c->r * c->s);
   VG_TRY(vg_conv_choose(&a, d, &t));
   st = vg_conv_run(d, &t, a);
 done:

@@ -225,7 +225,7 @@ done:
 
 vg_status vg_conv_choose(vg_conv_algorithm *out, vg_device *d, const vg_conv_data *t) {
   const char *env = getenv("VGG_CONV");
-  bool tuning = env && !strcmp(env, "tune") && !d->ctx->deterministic;
+  bool tuning = env && !strcmp(env, "tune") && !d->ctx->deterministic && !vg_cpu_plans(d);
   int pinned = env ? number_of(env, strlen(env)) : -1;
   char key[KEY];
   choice *known;

@@ -97,6 +97,7 @@ static vg_status images(vg_device *d, const job *j, const side *s) {
   float *base;
   vg_status st;
   VG_TRY(vg_buf_take(&work, d, (size_t)(threads * size) * sizeof *base));
+  if (vg_cpu_plans(d)) goto done;
   base = work.ptr;
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (int64_t p = 0; p < pairs; p++) {
@@ -142,6 +143,7 @@ static vg_status weights(vg_device *d, const job *j) {
   float *base;
   vg_status st;
   VG_TRY(vg_buf_take(&work, d, (size_t)(threads * size) * sizeof *base));
+  if (vg_cpu_plans(d)) goto done;
   base = work.ptr;
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (int64_t i = 0; i < cbs * pairs; i++) {
@@ -170,11 +172,11 @@ vg_status vg_conv_pixels(vg_device *d, const vg_conv_data *t) {
   j.lanes = j.k->lanes;
   VG_TRY(vg_buf_take(&from, d, (size_t)(c->n * s.in * j.pixels) * sizeof(float)));
   j.from = from.ptr;
-  gather(&j, j.from, data ? t->y : t->x, s.in, threads);
+  if (!vg_cpu_plans(d)) gather(&j, j.from, data ? t->y : t->x, s.in, threads);
   if (weight) {
     VG_TRY(vg_buf_take(&to, d, (size_t)(c->n * c->k * j.pixels) * sizeof(float)));
     j.to = to.ptr;
-    gather(&j, j.to, t->y, c->k, threads);
+    if (!vg_cpu_plans(d)) gather(&j, j.to, t->y, c->k, threads);
     st = weights(d, &j);
   } else {
     st = images(d, &j, &s);

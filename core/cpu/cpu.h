@@ -7,6 +7,8 @@
 typedef struct vg_cpu_priv {
   int threads;   /* size of the OpenMP team every kernel uses */
   bool started;  /* its threads flush denormals */
+  bool plan;     /* nothing is computed, only memory is taken (cpu/plan.c) */
+  double macs;   /* of a plan: multiply-accumulates of convolutions and products so far */
   void *dnn;     /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
   void *choices; /* convolution algorithms (cpu/conv_choice.h) */
 } vg_cpu_priv;
@@ -15,9 +17,13 @@ static inline vg_cpu_priv *vg_cpu_state(const vg_device *d) { return d->priv; }
 /* Sets FTZ and DAZ in every thread of the team. */
 void vg_cpu_start_team(vg_cpu_priv *p);
 
+/* Asked by the kernels that take buffers: true when they shall do nothing but that. */
+static inline bool vg_cpu_plans(const vg_device *d) { return vg_cpu_state(d)->plan; }
+
 /* Asked by every kernel, so that the first one starts the team. */
 static inline int vg_cpu_threads(const vg_device *d) {
   vg_cpu_priv *p = vg_cpu_state(d);
+  if (p->plan) return vg_cpu_state(d->ctx->devices[0])->threads; /* the cpu comes first */
   if (!p->started) vg_cpu_start_team(p);
   return p->threads;
 }
@@ -42,6 +48,9 @@ extern const vg_memory_vt vg_cpu_memory;
 /* cpu/topk.c */
 vg_status vg_cpu_topk(vg_device *d, vg_tensor *values, vg_tensor *indices, const vg_tensor *x,
                       int dim, bool largest);
+
+/* Frees the device's state; shared with the plan. */
+void vg_cpu_close_device(vg_device *d);
 
 /* Frees vg_cpu_priv.dnn; set by cpu/dnn.c when it makes one. */
 extern void (*vg_cpu_dnn_close)(void *dnn);

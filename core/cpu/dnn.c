@@ -333,6 +333,7 @@ vg_status vg_dnn_conv(vg_device *d, const vg_conv_problem *c, const float *x, co
   VG_TRY(find(&e, d, c));
   if (!e->prim) VG_TRY(vg_fail(VG_EUNSUPPORTED, "conv2d: oneDNN has no kernel for this problem"));
   VG_TRY(vg_buf_take(&work, d, e->total_bytes));
+  if (vg_cpu_plans(d)) goto done;
   at = work.ptr;
   for (int i = 0; i < OPERANDS; i++) {
     operand *o = &e->op[i];

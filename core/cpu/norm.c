@@ -181,6 +181,7 @@ static vg_status run(vg_device *d, job *j, const passes *p) {
   int threads = j->images * j->channels * j->pixels < VG_CPU_GRAIN ? 1 : vg_cpu_threads(d);
   vg_status st;
   VG_TRY(vg_buf_take(&work, d, (size_t)(j->chunks * j->channels) * 2 * sizeof *j->part));
+  if (vg_cpu_plans(d)) goto done;
   j->part = work.ptr;
   if (j->blocks % threads == 0 || j->blocks >= 8 * threads)
     by_block(j, p, threads);

@@ -84,7 +84,7 @@ static vg_status max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf 
   if (ws) st = vg_buf_take(ws, d, (size_t)(j.planes * j.arg) + 1);
   if (ws && st == VG_OK) arg = ws->ptr;
 #pragma omp parallel for schedule(static) num_threads(team(d, &j)) if (team(d, &j) > 1)
-  for (int64_t i = 0; i < (st == VG_OK ? j.planes : 0); i++)
+  for (int64_t i = 0; i < (st == VG_OK && !vg_cpu_plans(d) ? j.planes : 0); i++)
     j.dense->max_fwd[j.kind](to + i * j.out, arg ? arg + i * j.arg : NULL, j.wide, from + i * j.in,
                              &j.w);
   vg_free(j.tables);

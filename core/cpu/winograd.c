@@ -200,6 +200,7 @@ static vg_status images(vg_device *d, plan *p) {
   VG_TRY(vg_buf_take(&v, d, (size_t)(copies * POINTS * p->vs) * sizeof(float)));
   VG_TRY(vg_buf_take(&m, d, (size_t)(copies * POINTS * p->ms) * sizeof(float)));
   VG_TRY(vg_buf_take(&taps, d, (size_t)(p->threads * 9 * p->lanes * p->lanes) * sizeof(float)));
+  if (vg_cpu_plans(d)) goto done;
   p->u = u.ptr;
   run_images(p, v.ptr, m.ptr, taps.ptr, data ? t->y : t->x, data ? t->x : t->y,
              data ? NULL : t->bias);
@@ -296,6 +297,7 @@ static vg_status weights(vg_device *d, plan *p) {
   VG_TRY(vg_buf_take(&v, d, (size_t)(copies * POINTS * p->vs) * sizeof(float)));
   VG_TRY(vg_buf_take(&m, d, (size_t)(copies * POINTS * p->ms) * sizeof(float)));
   VG_TRY(vg_buf_take(&taps, d, (size_t)(p->threads * 9 * p->lanes * p->lanes) * sizeof(float)));
+  if (vg_cpu_plans(d)) goto done;
   run_weights(p, v.ptr, m.ptr, w.ptr, taps.ptr);
   if (p->t->bias) vg_conv_bias_gradient(d, p->t);
 done:

@@ -9,7 +9,7 @@
 
 #include "vgglua/backend.h"
 
-extern const vg_backend vg_cpu_backend;
+extern const vg_backend vg_cpu_backend, vg_plan_backend;
 
 enum { MOST = 8 };
 
@@ -106,6 +106,8 @@ static entry *lookup(const char *name) {
   snprintf(e->name, sizeof e->name, "%s", name);
   if (!strcmp(name, "cpu"))
     e->be = &vg_cpu_backend;
+  else if (!strcmp(name, "plan"))
+    e->be = &vg_plan_backend;
   else
     try_plugin(e);
   return e;

@@ -162,6 +162,11 @@ function vgg.device.host_memory() end
 ---Refuses tensors beyond bytes; collects garbage beyond soft_bytes; 0: none.
 function vgg.device.set_memory_limit(bytes, soft_bytes, name) end
 
+---Multiply-accumulates of convolutions and products that a device has counted; nil where nobody
+---counts ("plan" does).
+---@return number
+function vgg.device.macs(name) end
+
 ---Starts the peak anew.
 function vgg.device.reset_peak(name) end
 

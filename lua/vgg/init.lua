@@ -4,7 +4,7 @@ local core = require "vgg.core"
 local parts = {
   nn = true, optim = true, data = true, train = true, metric = true, models = true, util = true,
   cli = true, checkpoint = true, json = true, callbacks = true, log = true,
-  pretty = true, functional = true, plot = true,
+  pretty = true, functional = true, plot = true, summary = true, probe = true, show = true,
 }
 
 local vgg = {

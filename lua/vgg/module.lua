@@ -7,6 +7,7 @@ local calls = require "vgg.nn.calls"
 
 local Module = class "Module"
 Module.is_module = true
+Module.transient = false  -- true: forward gives a new tensor and keeps nothing (see Sequential)
 Module.fuses_relu = false -- true: forward(x, true) also applies a ReLU
 
 function Module.fresh()

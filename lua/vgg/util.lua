@@ -115,6 +115,17 @@ function util.bytes(n)
   return (math.abs(n) < 9.95 and "%.1f %s" or "%.0f %s"):format(n, units[i])
 end
 
+local amounts = { k = 1e3, m = 1e6, g = 1e9, t = 1e12, ki = 2 ^ 10, mi = 2 ^ 20, gi = 2 ^ 30,
+  ti = 2 ^ 40, [""] = 1 }
+
+-- "16GiB", "900 MB", "2e9" or a number -> bytes, or nil.
+function util.parse_bytes(text)
+  if type(text) == "number" then return text >= 0 and text or nil end
+  local n, unit = tostring(text):match("^%s*([%d.]+e?%d*)%s*(%a*)%s*$")
+  local factor = unit and amounts[(unit:lower():gsub("b$", ""))]
+  return n and factor and tonumber(n) and tonumber(n) * factor or nil
+end
+
 -- Seconds -> "61 ms", "8.4 s", "8:41", "4.4 h", "2.1 days".
 function util.duration(s)
   if s < 0.9995 then return ("%.0f ms"):format(s * 1000) end

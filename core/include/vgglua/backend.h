@@ -138,6 +138,7 @@ typedef struct vg_device_vt {
   vg_status (*describe)(vg_device *d, char *text, size_t n); /* "cpu x2, avx512" */
   vg_status (*synchronise)(vg_device *d);
   vg_status (*set_threads)(vg_device *d, int threads); /* 0: all cores */
+  double (*macs)(const vg_device *d); /* multiply-accumulates so far; NULL: not counted */
 } vg_device_vt;
 
 typedef struct vg_memory_vt {

@@ -6,6 +6,7 @@ local activations = {}
 -- One line each: name, positions, options with defaults, function.
 local function add(name, positions, defaults, forward)
   activations[name] = simple.layer(name, positions, defaults, forward)
+  activations[name].transient = true
 end
 
 add("ReLU", {}, {}, function(_, x) return x:relu() end)

@@ -40,11 +40,21 @@ local function fusable(norm, relu)
     and is_plain(relu)
 end
 
+-- The layer holds on to nothing, its output is new (or its input), and nobody listens to it.
+local function is_transient(module)
+  return rawget(getmetatable(module), "transient") and is_plain(module)
+    and not rawget(module, "forward")
+end
+
+-- What lies between two such layers is let go at once: the tape keeps what the backward needs, and
+-- memory does not wait for the collector.
 function Sequential:forward(x)
   local order, modules = self._order, self._modules
-  local i, n = 1, #order
+  local i, n, input, between = 1, #order, x, nil
   while i <= n do
     local module, following = modules[order[i]], modules[order[i + 1]]
+    local transient = is_transient(module)
+    local before = transient and between
     if self.fuse and following and fusable(module, following) then
       x = module(x, true)
       if not following._out then
@@ -56,6 +66,8 @@ function Sequential:forward(x)
       x = module(x)
       i = i + 1
     end
+    if before and not rawequal(before, x) then before:free() end
+    between = transient and not rawequal(x, input) and x or nil
   end
   return x
 end
@@ -127,6 +139,7 @@ function Flatten:init(options)
   rawset(self, "last", options.last or -1)
 end
 
+Flatten.transient = true
 function Flatten:forward(x) return x:flatten(self.first, self.last) end
 
 return containers

@@ -53,6 +53,7 @@ local leaf = {
   BatchNorm2d = class("BatchNorm2d", Leaf), -- { 64, eps =, momentum =, affine = }
 }
 
+for _, cls in pairs(leaf) do cls.transient = true end
 leaf.BatchNorm2d.fuses_relu = true
 function leaf.BatchNorm2d:forward(x, relu) return self._layer:forward(x, relu) end
 

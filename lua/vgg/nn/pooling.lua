@@ -50,4 +50,6 @@ function pooling.Dropout.check(self)
   end
 end
 
+for _, cls in pairs(pooling) do cls.transient = true end
+
 return pooling

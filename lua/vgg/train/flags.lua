@@ -38,6 +38,7 @@ local shared = {
   { "device", "auto", "auto, cpu, cuda or cuda:N" },
   { "precision", "32", "arithmetic", choices = { "32", "bf16-mixed" } },
   { "threads", nil, "threads of the CPU, default all", type = "int", min = 1 },
+  { "memory_limit", nil, "most that tensors may take, as 8GiB", type = "string" },
   "Trying things out",
   { "fast_dev_run", false, "one batch of everything, no checkpoint, no log" },
   { "overfit_batches", nil, "train and validate on the same so many batches", type = "limit" },
@@ -108,6 +109,7 @@ end
 
 local passed = { "max_epochs", "max_steps", "max_time", "accumulate_grad_batches",
   "gradient_clip_val", "gradient_clip_algorithm", "seed", "device", "precision", "threads",
+  "memory_limit",
   "fast_dev_run", "overfit_batches", "limit_train_batches", "limit_val_batches",
   "limit_test_batches", "num_sanity_val_steps", "run_name", "runs_dir", "resume", "overwrite",
   "monitor", "check_val_every_n_epoch", "checkpoint_every", "checkpoint_every_n_steps",

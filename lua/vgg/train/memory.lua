@@ -1,47 +1,58 @@
--- A batch did not fit: measures two smaller ones and says what would.
+-- A batch did not fit: what it needs by the plan, and what would fit.
 local core = require "vgg.core"
+local plan = require "vgg.summary.plan"
 local util = require "vgg.util"
 
 local memory = {}
 
--- Peak bytes of forward and backward of the first b images of a batch, or nil.
-local function measure(t, b)
-  local ok, peak = pcall(core.scope, function()
-    core.device.reset_peak()
-    local x, y = t.feeds.train:get(t.position.batch + 1, t.position.epoch)
-    x, y = x:narrow(1, 1, b), y:narrow(1, 1, b)
-    t.task:training_step(x, y, 0):backward()
-    return core.device.memory().peak
-  end)
-  pcall(t.task.optimizer.zero_grad, t.task.optimizer)
-  return ok and peak or nil
+-- An optimizer like the task's for the plan.
+local function twin(optimizer)
+  local kind = getmetatable(optimizer)
+  if not (kind and kind.defaults) then return nil end
+  return function(model)
+    local spec = { model }
+    for name in pairs(kind.defaults) do spec[name] = (optimizer.param_groups[1] or {})[name] end
+    return kind(spec)
+  end
 end
 
--- Bytes the optimizer will add at its first step.
-local function optimizer_bytes(t)
-  if t.position.step > 0 then return 0 end
-  local slots, n = t.task.optimizer.slots or {}, 0
-  for _, p in ipairs(t.parameters) do n = n + p.numel end
-  return 4 * n * #slots
+-- The shape of an image; reading one takes next to nothing.
+local function image_shape(t)
+  return core.scope(function()
+    local loader = t.feeds.train.loader
+    if loader.dataset and loader.dataset.shape then return loader.dataset.shape end
+    local x = t.feeds.train:get(t.position.batch + 1, t.position.epoch)
+    return { unpack(x.shape, 2) }
+  end)
+end
+
+-- Bytes that are in use beside the model, its gradients and the optimizer's state.
+local function beside(t)
+  local slots = t.position.step > 0 and #(t.task.optimizer.slots or {}) or 0
+  local own = 0
+  for _, p in ipairs(t.parameters) do
+    own = own + 4 * p.numel * (1 + (p.grad and 1 or 0) + slots)
+  end
+  return math.max(0, core.device.memory().live - own * 1.125)
 end
 
 -- The message for an error of kind "memory" raised inside a step, or nil when it cannot be told.
 function memory.explain(t)
-  local size = t.feeds.train:size_of(t.position.batch + 1)
-  local small, large = math.max(1, math.floor(size / 16)), math.max(2, math.floor(size / 8))
-  local limit = core.device.memory().limit
-  if limit == 0 or size < 4 then return nil end
-  local a, b = measure(t, small), measure(t, large)
-  if not (a and b) or b <= a then return nil end
-  local per_image = (b - a) / (large - small)
-  local fixed = a - per_image * small + optimizer_bytes(t)
-  local fits, parts = math.floor((limit - fixed) / per_image), 2
-  if fits < 1 or fits >= size then return nil end
+  local limit, size = core.device.memory().limit, t.feeds.train:size_of(t.position.batch + 1)
+  if limit == 0 or size < 2 then return nil end
+  collectgarbage()
+  local o = { batch_size = size, input = image_shape(t), optimizer = twin(t.task.optimizer),
+    accumulate = t.opt.accumulate_grad_batches }
+  local room = limit - beside(t)
+  local needs = plan.training(t.task.model, o).peak
+  local fits, parts = plan.largest_batch(t.task.model, o, room), 2
+  local head = ("memory: batch %d of %s needs %s, limit %s."):format(size,
+    t:model_name(), util.bytes(needs), util.bytes(limit))
+  if fits < 1 then return head .. " Not even one image fits" end
+  if fits >= size then return nil end
   while math.ceil(size / parts) > fits do parts = parts * 2 end
-  return ("memory: batch %d of %s needs %s, limit %s. Largest that fits: %s. "
-    .. "Or --batch-size %d --accumulate %d"):format(size, t:model_name(),
-    util.bytes(fixed + per_image * size), util.bytes(limit), util.count(fits),
-    math.ceil(size / parts), parts)
+  return ("%s Largest that fits: %s. Or --batch-size %d --accumulate %d"):format(head,
+    util.count(fits), math.ceil(size / parts), parts)
 end
 
 return memory

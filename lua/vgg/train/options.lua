@@ -9,7 +9,7 @@ for name in ([[model task loss optimizer schedule metrics classes hyper_paramete
   limit_test_batches accumulate_grad_batches gradient_clip_val gradient_clip_algorithm
   log_every_n_steps num_sanity_val_steps check_val_every_n_epoch callbacks seed device precision
   deterministic monitor mode filename save checkpoint_every_n_steps checkpoint_every run_name
-  runs_dir resume overwrite loggers progress header threads split_words
+  runs_dir resume overwrite loggers progress header threads memory_limit split_words
   data_words]]):gmatch "%S+" do
   known[name] = true
 end
@@ -27,6 +27,15 @@ local function duration(o, name)
   local seconds, why = util.parse_duration(o[name])
   if not seconds then util.fail("usage", "Trainer: %s %s", name, why) end
   o[name] = seconds
+end
+
+local function amount(o, name)
+  if o[name] == nil then return end
+  local bytes = util.parse_bytes(o[name])
+  if not bytes then
+    util.fail("usage", "Trainer: %s '%s' is not an amount like 8GiB", name, tostring(o[name]))
+  end
+  o[name] = bytes
 end
 
 local function default(o, name, value)
@@ -70,6 +79,7 @@ function options.read(given)
   for k, v in pairs(given) do o[k] = v end
   duration(o, "max_time")
   duration(o, "checkpoint_every")
+  amount(o, "memory_limit")
   default(o, "accumulate_grad_batches", 1)
   default(o, "log_every_n_steps", 50)
   default(o, "num_sanity_val_steps", 2)

@@ -101,6 +101,7 @@ function setup.fit(t, args)
   local o = t.opt
   core.set_deterministic(o.deterministic)
   if o.threads then core.device.set_threads(o.threads) end
+  if o.memory_limit then core.device.set_memory_limit(o.memory_limit) end
   t.task = tasks.new(o, args)
   open_feeds(t, args)
   tasks.prepare(t.task)

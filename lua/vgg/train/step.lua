@@ -7,13 +7,15 @@ local step = {}
 local function is_finite(v) return v == v and v ~= math.huge and v ~= -math.huge end
 step.is_finite = is_finite
 
+local function forward(t, x, y, index) return t.task:training_step(x, y, index) end
+
 -- Runs inside a scope: every tensor made here ends with it, gradients stay with their parameters.
 local function batch(t, index, parts)
-  local feed, task = t.feeds.train, t.task
+  local feed = t.feeds.train
   local x, y = feed:get(index, t.position.epoch)
   local n = feed:size_of(index, y)
   t:call("on_train_batch_start", index, x, y)
-  local loss, outputs = task:training_step(x, y, index)
+  local loss, outputs = core.scope(forward, t, x, y, index) -- layers' outputs end here
   local value = loss:item()
   if not is_finite(value) then nonfinite.stop(t, value, x) end
   if parts > 1 then loss = loss / parts end
