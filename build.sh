@@ -2,7 +2,7 @@
 # Installs, builds, runs and tests vgglua on Debian 12. Usage: ./build.sh COMMAND
 #   run [ARGS]  install + build + train VGG-16-BN on CIFAR-10 for about three minutes
 #   test        install + build + every test
-#   check       lints, clang build, and the whole suite under ASan and UBSan
+#   check       clang build, threads under TSan, and the whole suite under ASan and UBSan
 #   install     the Debian packages only (with sudo when not root)
 #   build       the build only, into build/
 set -eu
@@ -63,6 +63,7 @@ check() {
   # shellcheck disable=SC2086
   install $build_packages $test_packages
   CC=clang configure_and_build build-clang -DVGGLUA_WERROR=ON
+  ctest --test-dir build-clang --output-on-failure -R '^tsan\.'
   configure_and_build build-asan -DVGGLUA_SANITIZE=address
   ctest --test-dir build-asan --output-on-failure
 }
