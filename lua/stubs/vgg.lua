@@ -26,6 +26,27 @@ vgg.train = {}
 ---Reading and writing checkpoints: load, save, inspect, verify.
 vgg.checkpoint = {}
 
+---Pretrained weights in PyTorch's cache: hub.fetch "vgg16_bn", hub.find, hub.set_dir, hub.get_dir.
+vgg.hub = {}
+
+---Path of checked weights, from a cache or by download: a name of hub.known, or a URL.
+---@param options table url: mirror; progress: true; timeout, retries, backoff: of the server
+---@return string path, boolean downloaded
+function vgg.hub.fetch(what, options) end
+
+---Path of weights that a cache already holds, or nil; downloads nothing.
+function vgg.hub.find(what) end
+
+---The tensors of weights by name, fetched where needed.
+function vgg.hub.load_state_dict(what, options) end
+
+---Directory that holds checkpoints/<file>, as torch.hub.set_dir; nil: back to the environment's.
+function vgg.hub.set_dir(dir) end
+
+---What set_dir was told, else $TORCH_HOME/hub, else $XDG_CACHE_HOME/torch/hub, else
+---~/.cache/torch/hub.
+function vgg.hub.get_dir() end
+
 ---Operations as functions: functional.relu(x).
 vgg.functional = {}
 

@@ -3,13 +3,14 @@
 -- on_before_optimizer_step, on_train_step_end, on_step_boundary, on_log_step, on_train_epoch_end,
 -- on_validation_epoch_start, on_validation_batch_end, on_validation_epoch_end, on_epoch_end,
 -- on_test_epoch_start, on_test_batch_end, on_test_epoch_end, on_fit_end, on_exception. With `name`,
--- state() and load_state(s) it is part of the checkpoints; `order` places it among the others.
+-- state() and load_state(s, trainer) it is part of the checkpoints; `order` places it among the
+-- others.
 local callbacks = {}
 
 local from = {
   Checkpoint = "checkpoint", EarlyStopping = "early_stopping", LearningRateMonitor = "lr_monitor",
   ChanceLevel = "chance_level", ConfusionMatrix = "confusion_matrix", Progress = "progress",
-  Estimate = "estimate",
+  Estimate = "estimate", Freeze = "freeze",
 }
 
 return setmetatable(callbacks, {

@@ -5,7 +5,8 @@ local train = {}
 local from = {
   Trainer = "trainer", load = "load", flags = "flags", data = "flags",
   trainer = "flags", runs = "runs",
-  monitor = "monitor", Scores = "scores", Clock = "clock",
+  pretrained = "pretrained", groups = "pretrained", finetuning = "pretrained",
+  load_pretrained = "pretrained", monitor = "monitor", Scores = "scores", Clock = "clock",
 }
 
 return setmetatable(train, {
@@ -13,7 +14,15 @@ return setmetatable(train, {
   __index = function(self, name)
     if not from[name] then return nil end
     local value = require("vgg.train." .. from[name])
-    if name == "flags" then
+    if name == "finetuning" then
+      value = value.flags
+    elseif name == "pretrained" then
+      value = value.of_flags
+    elseif name == "load_pretrained" then
+      value = value.load
+    elseif name == "groups" then
+      value = value.groups
+    elseif name == "flags" then
       value = value.parse
     elseif from[name] == "flags" then
       value = value[name]

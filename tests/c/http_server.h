@@ -2,8 +2,9 @@
    time. Paths: /full, /cut (the first request ends after 37 %), /norange (the same, and Range is
    ignored), /moved (redirects to /full), /404, /busy (503 twice), /stall (stops sending after 10
    %), /drip (slowly), /changed (another file behind the same address after a cut), /nolength,
-   /wrongrange (a 206 for other bytes), /cutalways (never more than 10,000 bytes, no Range), /quit.
- */
+   /wrongrange (a 206 for other bytes), /cutalways (never more than 10,000 bytes, no Range),
+   /busyalways (503), /416 (the first request is cut, a Range never satisfied), /long and /short
+   (announces more or less than it sends), /quit. What follows a second slash is a name: /cut/x. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -25,7 +26,8 @@ enum { HTTP_BODY = 300000, HTTP_CUT = HTTP_BODY * 37 / 100 };
 typedef struct http_server {
   int fd, port;
   pthread_t thread;
-  volatile int requests;          /* since the test last set it to 0 */
+  volatile int requests;          /* for this path, since the test last set it to 0 */
+  char path[128];                 /* of the last request, with its name */
   char range[128], if_range[128]; /* of the last request */
 } http_server;
 
@@ -85,6 +87,17 @@ static void http_text(int c, const char *status, const char *extra) {
   http_send(c, head, (size_t)n);
 }
 
+/* The whole file under a Content-Length that is not its own. */
+static void http_lie(int c, int announced) {
+  char head[200];
+  int n = snprintf(head, sizeof head,
+                   "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nETag: \"v1\"\r\n"
+                   "Connection: close\r\n\r\n",
+                   announced);
+  http_send(c, head, (size_t)n);
+  http_body(c, 1, 0, HTTP_BODY, false);
+}
+
 static void http_answer(http_server *s, int c, const char *path) {
   int from = 0, first = s->requests == 1;
   bool partial = sscanf(s->range, "bytes=%d-", &from) == 1;
@@ -110,6 +123,16 @@ static void http_answer(http_server *s, int c, const char *path) {
     http_text(c, "503 Service Unavailable", "");
   } else if (strcmp(path, "/busy") == 0) {
     http_file(c, 1, from, HTTP_BODY, partial, false);
+  } else if (strcmp(path, "/busyalways") == 0) {
+    http_text(c, "503 Service Unavailable", "");
+  } else if (strcmp(path, "/416") == 0 && partial) {
+    http_text(c, "416 Range Not Satisfiable", "");
+  } else if (strcmp(path, "/416") == 0) {
+    http_file(c, 1, 0, s->requests > 2 ? HTTP_BODY : HTTP_CUT, false, false);
+  } else if (strcmp(path, "/long") == 0) {
+    http_lie(c, HTTP_BODY + 100000);
+  } else if (strcmp(path, "/short") == 0) {
+    http_lie(c, HTTP_BODY - 100000);
   } else if (strcmp(path, "/drip") == 0) {
     http_file(c, 1, from, HTTP_BODY, partial, true);
   } else if (strcmp(path, "/nolength") == 0) {
@@ -137,7 +160,7 @@ static void http_header(const char *request, const char *name, char to[128]) {
 static void *http_run(void *arg) {
   http_server *s = arg;
   for (;;) {
-    char request[4096], path[128] = "";
+    char request[4096], path[128] = "", *name;
     size_t n = 0;
     int c = accept(s->fd, NULL, NULL);
     if (c < 0) return NULL;
@@ -152,6 +175,10 @@ static void *http_run(void *arg) {
     sscanf(request, "GET %127s", path);
     http_header(request, "\r\nRange:", s->range);
     http_header(request, "\r\nIf-Range:", s->if_range);
+    if (strcmp(path, s->path) != 0) s->requests = 0;
+    snprintf(s->path, sizeof s->path, "%s", path);
+    name = path[0] ? strchr(path + 1, '/') : NULL;
+    if (name) *name = 0;
     s->requests++;
     if (path[0]) http_answer(s, c, path);
     close(c);

@@ -1,34 +1,22 @@
 -- core.io.download against the loopback server of tests/c/test_io_download.c.
 local core = require "vgg.core"
+local http = dofile "tests/support/http.lua"
 local scratch = dofile "tests/support/scratch.lua"
 
--- The server's program lies beside the interpreter or the module that is being tested.
-local function program()
-  local dirs = { (os.getenv("VGGLUA") or "build/"):match("^(.*)/") }
-  for dir in package.cpath:gmatch("([^;]*)/%?%.so") do dirs[#dirs + 1] = dir end
-  for _, dir in ipairs(dirs) do
-    if core.fs.exists(dir .. "/test_io_download") then return dir .. "/test_io_download" end
-  end
-end
-
 describe("download", function()
-  local server, url, dir, wipe
+  local url, stop, dir, wipe
   setup(function()
     dir, wipe = scratch.new()
-    server = program() and io.popen(program() .. " --serve")
-    url = server and ("http://127.0.0.1:%d/"):format(server:read("*n"))
+    url, stop = http.start()
   end)
   teardown(function()
-    if server then
-      core.io.download { url = url .. "quit", path = dir .. "/quit", retries = -1 }
-      server:close()
-    end
+    if stop then stop() end
     wipe()
   end)
 
   local function case(name, fn)
     it(name, function()
-      if not server then return pending("test_io_download is not built") end
+      if not url then return pending("test_io_download is not built") end
       fn()
     end)
   end

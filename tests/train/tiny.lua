@@ -12,6 +12,7 @@ local opt = train.flags {
   { "test_images", 64, "images", type = "int" },
   { "data", "synthetic", "data" },
   { "threads", 1, "threads", type = "int" },
+  unpack(train.finetuning),
 }
 
 local kill = os.getenv "TINY_KILL"
@@ -36,7 +37,7 @@ local model = nn.Sequential {
   nn.Flatten {}, nn.Dropout { opt.dropout }, nn.Linear { 8 * 8 * 8, 10 },
 }
 local trainer = train.trainer(opt, data, {
-  model = model, optimizer = vgg.optim.Adam { model, lr = opt.lr },
+  model = model, optimizer = vgg.optim.Adam(train.groups(opt, model)),
   callbacks = kill and { killer() } or nil,
 })
 trainer:fit { train = data:train_dataloader(), valid = data:val_dataloader() }

@@ -61,7 +61,7 @@ local function pick(o, what, classes, read)
     error(("%s: no split '%s'%s"):format(what, tostring(split),
       util.hint(tostring(split), splits)), 3)
   end
-  local pipeline = transforms.pipeline(o.augment or "none")
+  local pipeline = transforms.renormalized(o.augment or "none", o.normalize)
   local part = read(split ~= "test")
   local source, n = part.source, part.source:len()
   local note = ("%s images"):format(util.count(n))
@@ -77,7 +77,7 @@ local function pick(o, what, classes, read)
 end
 
 local cifar_known = { root = true, split = true, val_split = true, seed = true, augment = true,
-  partial = true, train_share = true }
+  partial = true, train_share = true, normalize = true }
 
 -- cifar10 { root = $VGG_DATA or "./data", split = "train", val_split = 0.1, seed = 42,
 --           augment = "none", partial = false }
@@ -91,7 +91,8 @@ function M.cifar10(o)
 end
 
 local synthetic_known = { split = true, val_split = true, seed = true, augment = true,
-  train_images = true, test_images = true, data_seed = true, train_share = true }
+  train_images = true, test_images = true, data_seed = true, train_share = true,
+  normalize = true }
 
 -- synthetic { split = "train", train_images = 50000, test_images = 10000, data_seed = 0, ... }
 function M.synthetic(o)

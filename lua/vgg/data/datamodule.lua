@@ -24,7 +24,7 @@ end
 local defaults = {
   data_dir = false, data = "auto", data_url = false, batch_size = 128, val_split = 0.1,
   train_share = false, seed = 42, split_seed = false,
-  augment = "dlcv", data_split = "val", partial_data = false,
+  augment = "dlcv", normalize = false, data_split = "val", partial_data = false,
   drop_last = false, num_workers = 0, img_size = 32, device = "cpu", progress = false,
   limit_train_batches = false, limit_val_batches = false, limit_test_batches = false,
   overfit_batches = 0, train_images = 50000, test_images = 10000,
@@ -42,6 +42,7 @@ end
 
 -- CIFAR10DataModule { data_dir =, batch_size = 128, val_split = 0.1, seed = 42, augment = "dlcv" }
 -- seed: order and augmentation; split_seed: what validates (seed where it is not given).
+-- normalize: "cifar", "imagenet", "half" or { mean =, std = } in place of the pipeline's own.
 -- num_workers: threads that make a batch, 0 for as many as compute; they change no image.
 local function new(o)
   o = o or {}
@@ -53,7 +54,7 @@ local function new(o)
   end
   check(self)
   self.split_seed = self.split_seed or self.seed
-  self.train_pipeline = transforms.pipeline(self.augment)
+  self.train_pipeline = transforms.renormalized(self.augment, self.normalize or nil)
   self.eval_pipeline = transforms.eval(self.train_pipeline)
   self.normalize = self.eval_pipeline.normalize
   self.num_classes = 10

@@ -9,7 +9,7 @@ local archives = {
   ["cifar-10-python.tar.gz"] = "c58f30108f718f92721af3b95e74349a",
 }
 local known = { data_root = true, url = true, repair = true, max_wait = true, progress = true,
-  md5 = true, partial = true }
+  md5 = true, partial = true, timeout = true, retries = true }
 
 -- A URL that names neither archive is taken for a directory that holds the binary one.
 local function target(url)
@@ -54,7 +54,7 @@ local function download(root, o)
   local state, path = {}, root .. "/" .. name
   local ok, got, why = pcall(core.io.download, {
     url = url, path = path, md5 = o.md5 or archives[name], what = "data",
-    timeout = o.max_wait and 10 or nil, retries = o.max_wait and 1 or nil,
+    timeout = o.max_wait and 10 or o.timeout, retries = o.max_wait and 1 or o.retries,
     progress = patient(o.progress, o.max_wait, state),
   })
   if state.slow then return nil, "data: " .. state.slow end
@@ -65,6 +65,7 @@ end
 
 -- data_root: directory (./data); url: an archive or a directory that holds one; repair: check what
 -- is there and replace what is damaged; max_wait: give up where it would take longer (seconds);
+-- timeout, retries: of the server;
 -- progress: true or function(done, total); md5, partial: for archives that are not the official
 -- ones.
 return function(o)

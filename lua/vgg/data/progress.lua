@@ -2,7 +2,7 @@
 local core = require "vgg.core"
 local util = require "vgg.util"
 
-return function()
+return function(name)
   local tty, start, first = util.isatty(2), core.clock(), nil
   local last = tty and 0 or start
   return function(done, total)
@@ -11,7 +11,7 @@ return function()
     if util.quiet() or now - last < (tty and 0.1 or 30) then return end
     last = now
     local speed = (done - first) / math.max(now - start, 1e-3)
-    local text = ("CIFAR-10: %s of %s  %s/s"):format(util.bytes(done),
+    local text = ("%s: %s of %s  %s/s"):format(name or "CIFAR-10", util.bytes(done),
       total > 0 and util.bytes(total) or "?", util.bytes(speed))
     if total > 0 and speed > 0 then
       text = text .. "  ETA " .. util.duration((total - done) / speed)

@@ -1,6 +1,7 @@
 -- Augmentation as a list of operations: transforms.RandomCrop { 32, 32 }, ... The named pipelines
 -- are lists, too. Everything runs on 8-bit pixels in C; the last step makes floats (N, 3, H, W).
 local core = require "vgg.core"
+local normalization = require "vgg.data.normalization"
 local util = require "vgg.util"
 
 local transforms = {}
@@ -120,8 +121,8 @@ function transforms.Normalize(o)
   })
 end
 
-transforms.cifar10_mean = { 0.4914, 0.4822, 0.4465 }
-transforms.cifar10_std = { 0.2470, 0.2435, 0.2616 }
+transforms.cifar10_mean = normalization.cifar.mean
+transforms.cifar10_std = normalization.cifar.std
 
 local function cifar_normalize() return transforms.Normalize {} end
 local function half_normalize()
@@ -209,6 +210,18 @@ end
 -- The pipeline without its random part: what validation and test images go through.
 function transforms.eval(what, height, width)
   return assemble({ transforms.pipeline(what, height, width).normalize }, height or 32, width or 32)
+end
+
+-- The pipeline with another normalisation at its end: a name ("cifar", "imagenet", "half") or
+-- { mean =, std = }. nil leaves it as it is.
+function transforms.renormalized(what, values)
+  local pipeline = transforms.pipeline(what)
+  if not values then return pipeline end
+  local n = normalization.find(values)
+  local ops = { unpack(pipeline.ops) }
+  ops[#ops + 1] = transforms.Normalize { mean = n.mean, std = n.std,
+    style = normalization.name_of(n) == "cifar" and "albumentations" or "torchvision" }
+  return assemble(ops, 32, 32)
 end
 
 return transforms

@@ -58,4 +58,11 @@ function Feed:describe()
     self.batches, tostring(self.loader.batch_size), pipeline or "")
 end
 
+-- What the images are normalised with: { mean =, std = }, or nil when the loader cannot tell.
+function Feed:normalization()
+  local set = self.loader.dataset
+  local n = set and set.pipeline and set.pipeline.normalize
+  return n and { mean = n.mean, std = n.std } or nil
+end
+
 return Feed

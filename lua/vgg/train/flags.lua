@@ -19,6 +19,8 @@ local shared = {
   { "split_seed", 42, "seed of the split, as torch's random_split", type = "int", min = 0 },
   { "data_split", "val", "what validates", choices = { "val", "test" } },
   { "augment", "dlcv", "augmentation", choices = { "dlcv", "course", "none" } },
+  { "normalize", nil, "mean and std of the images, default the augmentation's",
+    choices = { "cifar", "imagenet", "half" } },
   { "train_images", 50000, "size of the synthetic training set", type = "int", min = 20 },
   { "test_images", 10000, "size of the synthetic test set", type = "int", min = 1 },
   { "num_workers", 0, "threads that augment, 0 for all; no image depends on it", type = "int",
@@ -57,7 +59,7 @@ local shared = {
   { "checkpoint_every_n_steps", nil, "steps between them", type = "int", min = 1 },
   { "log_every_n_steps", 50, "steps between rows of the log", type = "int", min = 1 },
   { "logger", { "jsonl" }, "where the log goes" },
-  { "torch_cache_dir", "torch_cache", "where pretrained weights are kept" },
+  { "torch_cache_dir", "torch_cache", "where pretrained weights are kept", env = "TORCH_HOME" },
   { "json", false, "one JSON object on stdout instead of tables" },
 }
 
@@ -102,6 +104,7 @@ function M.data(opt)
     data = opt.data, data_dir = opt.data_root, data_url = opt.data_url, seed = opt.seed,
     batch_size = opt.batch_size, val_split = opt.val_split, train_share = opt.train_share,
     split_seed = opt.split_seed, data_split = opt.data_split, augment = opt.augment,
+    normalize = opt.normalize,
     train_images = opt.train_images, test_images = opt.test_images,
     partial_data = opt.partial_data, num_workers = opt.num_workers, progress = not util.quiet(),
   }
@@ -116,7 +119,8 @@ local passed = { "max_epochs", "max_steps", "max_time", "accumulate_grad_batches
   "log_every_n_steps" }
 
 local function words(opt, data)
-  return ("%s, augmentation %s"):format(data.choice.words, opt.augment)
+  return ("%s, augmentation %s%s"):format(data.choice.words, opt.augment,
+    opt.normalize and ", normalised " .. opt.normalize or "")
 end
 
 -- A Trainer with the flags' options and `fields` (model, optimizer, loss, callbacks, ...).
@@ -125,8 +129,14 @@ function M.trainer(opt, data, fields)
     split_words = data and data.split_words, data_words = data and words(opt, data) }
   for _, name in ipairs(passed) do o[name] = opt[name] end
   for name, value in pairs(fields) do o[name] = value end
+  o.callbacks = o.callbacks or {}
+  if opt.freeze and #opt.freeze > 0 then
+    table.insert(o.callbacks, require("vgg.callbacks").Freeze {
+      unfreeze_epoch = opt.unfreeze_epoch, unpack(opt.freeze) })
+  elseif opt.unfreeze_epoch then
+    util.fail("usage", "--unfreeze-epoch says when parts train again; name them with --freeze")
+  end
   if opt.patience then
-    o.callbacks = o.callbacks or {}
     table.insert(o.callbacks, require("vgg.callbacks").EarlyStopping { patience = opt.patience })
   end
   return require("vgg.train").Trainer(o)

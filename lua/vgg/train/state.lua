@@ -83,7 +83,7 @@ function state.restore(t, path)
   if meta.trainer.train then t.scores.train:load(meta.trainer.train) end
   for _, c in ipairs(t.callbacks) do
     local s = c.name and meta.trainer.callbacks[c.name]
-    if s and c.load_state then c:load_state(s) end
+    if s and c.load_state then c:load_state(s, t) end
   end
   return meta
 end
