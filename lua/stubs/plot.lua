@@ -15,6 +15,7 @@ vgg.plot = {}
 ---@option height 400 points
 ---@option xscale nil "log"
 ---@option yscale nil "log"
+---@option xwhole nil true: ticks at whole numbers only
 ---@option xlim nil { low, high }
 ---@option ylim nil { low, high }
 ---@option theme "light" or "dark"

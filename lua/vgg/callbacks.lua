@@ -10,7 +10,7 @@ local callbacks = {}
 local from = {
   Checkpoint = "checkpoint", EarlyStopping = "early_stopping", LearningRateMonitor = "lr_monitor",
   ChanceLevel = "chance_level", ConfusionMatrix = "confusion_matrix", Progress = "progress",
-  Estimate = "estimate", Freeze = "freeze",
+  Estimate = "estimate", Freeze = "freeze", Pictures = "pictures",
 }
 
 return setmetatable(callbacks, {

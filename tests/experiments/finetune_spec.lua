@@ -76,7 +76,7 @@ describe("experiments/finetune.lua", function()
     for _, row in ipairs(fake.rows(dir .. "/x/metrics.jsonl")) do
       types[#types + 1] = row.type
     end
-    assert.same({ "step", "step", "epoch", "test", "confusion_matrix", "summary" }, types)
+    assert.same({ "step", "step", "epoch", "test", "confusion_matrix", "table", "summary" }, types)
     local model, meta = require("vgg").load(dir .. "/x")
     assert.equal("VGG16BN", model.__name)
     assert.equal("vgg16_bn", meta.config.model.name)

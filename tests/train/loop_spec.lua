@@ -6,7 +6,7 @@ local train = require "vgg.train"
 
 local dir
 local function trainer(o)
-  o.runs_dir, o.header, o.progress = dir, false, false
+  o.runs_dir, o.header, o.progress, o.pictures = dir, false, false, false
   o.max_epochs = o.max_epochs or 1
   return train.Trainer(o)
 end
@@ -270,6 +270,7 @@ describe("the loop", function()
     local t = trainer { task = the_task }
     t:fit { train = fake.loader { 4 } }
     t:test(fake.loader { 4 })
+    t.loggers:flush()
     local rows = fake.rows(t.run:path "metrics.jsonl")
     assert.equal("mine", rows[#rows].type)
   end)

@@ -46,7 +46,7 @@ local function layout(m, names)
     for _, v in ipairs(row) do digits = math.max(digits, #util.count(v)) end
   end
   for _, name in ipairs(names) do widest = math.max(widest, font.width(name, 12)) end
-  local s = { n = n, size = 12, left = math.min(widest, 190) + 34, right = 66, bottom = 44 }
+  local s = { n = n, size = 12, left = math.min(widest, 190) + 44, right = 66, bottom = 44 }
   s.cell = n <= 12 and 50 or n <= 20 and 38 or n <= 40 and 22 or 10
   s.counts = n <= 40
   s.cell_h = n <= 12 and 38 or s.cell
@@ -101,11 +101,11 @@ local function draw_sums(f, s, m, rows, columns, x0, y0)
   if not (s.names and s.counts) then return end
   local right, below = x0 + s.n * s.cell, y0 + s.n * s.cell_h
   local size = s.cell >= 38 and 11 or 8
-  f:text { x = right + 8, y = y0 - 9, text = "recall", size = size, fill = "muted" }
   for i = 1, s.n do
     f:text { x = right + 8, y = y0 + (i - 0.5) * s.cell_h + size * 0.36, size = size,
       text = percent(m[i][i], rows[i]), fill = "muted" }
   end
+  f:text { x = right + 8, y = below + 17, text = "recall", size = size, fill = "muted" }
   if s.cell < 38 then return end
   f:text { x = x0 - 10, y = below + 17, text = "precision", size = size, fill = "muted",
     anchor = "end" }

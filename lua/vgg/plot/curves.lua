@@ -7,7 +7,7 @@ local ticks = require "vgg.plot.ticks"
 local util = require "vgg.util"
 
 local known = { title = 1, xlabel = 1, ylabel = 1, series = 1, width = 1, height = 1, theme = 1,
-  xscale = 1, yscale = 1, xlim = 1, ylim = 1, note = 1 }
+  xscale = 1, yscale = 1, xlim = 1, xwhole = 1, ylim = 1, note = 1 }
 local series_known = { name = 1, x = 1, y = 1, dash = 1, mark = 1, colour = 1, faint = 1, dots = 1 }
 
 local small, tick_size = 11.5, 11
@@ -52,7 +52,7 @@ local function all_whole(arrays)
   return true
 end
 
-local function axis(arrays, kind, limits, count, padded)
+local function axis(arrays, kind, limits, count, padded, whole)
   local low, high = ticks.range(arrays)
   if limits then low, high = limits[1] or low, limits[2] or high end
   if not low then low, high = 0, 1 end
@@ -61,7 +61,8 @@ local function axis(arrays, kind, limits, count, padded)
     return ticks.log(low, high, count)
   end
   local pad = padded and not limits and (high - low) * 0.06 or 0
-  return ticks.linear(low - pad, high + pad, count, { whole = not padded and all_whole(arrays) })
+  whole = whole or (not padded and all_whole(arrays))
+  return ticks.linear(low - pad, high + pad, count, { whole = whole })
 end
 
 -- Parts of a series between gaps, in pixels; long ones thinned to what a pixel column can show.
@@ -148,7 +149,8 @@ local function label_place(list, box, px, py, w)
   local left = math.max(box.x + 2, math.min(px - w / 2, box.x + box.w - w - 2))
   local best, least
   for i, place in ipairs { { left, py - 11 }, { left, py + 20 }, { px - w - 12, py + 4 },
-    { px + 12, py + 4 }, { left, py - 26 }, { left, py + 35 } } do
+    { px + 12, py + 4 }, { px + 11, py - 9 }, { px + 11, py + 18 }, { px - w - 11, py - 9 },
+    { px - w - 11, py + 18 }, { left, py - 26 }, { left, py + 35 } } do
     local x, y = place[1], place[2]
     local out = x < box.x or x + w > box.x + box.w + 2 or y - 11 < box.y - 8 or
       y > box.y + box.h - 2
@@ -222,7 +224,8 @@ local function draw_head(f, o, list)
 end
 
 -- curves { series = { { name =, x =, y =, dash =, mark = { { x =, y =, text = } } } ... }, title =,
--- xlabel =, ylabel =, width = 720, height = 400, theme =, xscale | yscale = "log" } -> Figure.
+-- xlabel =, ylabel =, width = 720, height = 400, theme =, xscale | yscale = "log", xlim | ylim =
+-- { low, high }, xwhole = (ticks at whole numbers) } -> Figure.
 -- NaN, infinities and nil leave gaps.
 return function(o)
   check(o)
@@ -237,7 +240,8 @@ return function(o)
   for _, text in ipairs(ya.text) do widest = math.max(widest, font.width(text, tick_size)) end
   box.x = math.ceil(22 + widest)
   box.w = math.max(24, f.width - box.x - 22)
-  local xa = axis(xs, o.xscale, o.xlim, math.max(2, math.floor(box.w / 64)), false)
+  local xa = axis(xs, o.xscale, o.xlim, math.max(2, math.floor(box.w / 64)), false,
+    o.xwhole)
   function box.px(v) return box.x + (v - xa.low) / (xa.high - xa.low) * box.w end
   function box.py(v) return box.y + (ya.high - v) / (ya.high - ya.low) * box.h end
   draw_axes(f, o, box, xa, ya)

@@ -26,6 +26,8 @@ local function ours(file)
   return file:match "%.safetensors$" or file:match "^metrics%.jsonl" or
     file:match "^config%.json" or file:match "^clock%.json" or file:match "^summary%.json"
     or file:match "^tensorboard%.json"
+    or file:match "^curves%.[ps][nv]g$" or file:match "^confusion_matrix%.png$"
+    or file:match "^samples%.png$" or file:match "^augmentation%.png$"
 end
 
 -- Directories of loggers, with what they hold.

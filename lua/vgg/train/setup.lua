@@ -40,6 +40,7 @@ function setup.callbacks(t)
   add(callbacks.ChanceLevel {})
   add(callbacks.ConfusionMatrix {})
   add(callbacks.Estimate {})
+  if o.pictures ~= false then add(callbacks.Pictures {}) end
   if o.progress ~= false then add(callbacks.Progress {}) end
   add(callbacks.Checkpoint { filename = o.filename, every = o.checkpoint_every,
     every_n_steps = o.checkpoint_every_n_steps })
