@@ -37,6 +37,16 @@ static int l_link(lua_State *L) {
   return vglua_or_refuse(L, vg_link_or_copy(from, to, "link"), 1);
 }
 
+/* symlink(target, path) -> true; replaces `path` */
+static int l_symlink(lua_State *L) {
+  const char *target = luaL_checkstring(L, 1), *path = luaL_checkstring(L, 2);
+  const char *tmp = lua_pushfstring(L, "%s.%d", path, (int)getpid());
+  if (symlink(target, tmp) != 0 && errno != EEXIST) return refused(L, "symlink", path);
+  if (rename(tmp, path) != 0) return refused(L, "symlink", path);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* write(path, text, what = "file") -> true; replaced atomically and on disk when it returns */
 static int l_write(lua_State *L) {
   size_t n;
@@ -133,9 +143,9 @@ static int l_sync(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"mkdir", l_mkdir},   {"rename", l_rename},     {"link", l_link},     {"write", l_write},
-    {"remove", l_remove}, {"stat", l_stat},         {"exists", l_exists}, {"list", l_list},
-    {"sync", l_sync},     {"realpath", l_realpath}, {NULL, NULL}};
+    {"mkdir", l_mkdir}, {"rename", l_rename}, {"link", l_link},         {"symlink", l_symlink},
+    {"write", l_write}, {"remove", l_remove}, {"stat", l_stat},         {"exists", l_exists},
+    {"list", l_list},   {"sync", l_sync},     {"realpath", l_realpath}, {NULL, NULL}};
 
 void vglua_open_fs(lua_State *L);
 void vglua_open_fs(lua_State *L) {

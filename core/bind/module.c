@@ -43,9 +43,9 @@ static void open_errors(lua_State *L) {
   X(data)          \
   X(augment)       \
   X(io)            \
-  X(archive)       \
   X(fs)            \
   X(log)           \
+  X(wandb)         \
   X(dense)         \
   X(loss)          \
   X(random)        \

@@ -11,4 +11,8 @@ typedef struct vg_digest {
 VG_API vg_status vg_file_md5(vg_digest *out, const char *path);
 VG_API vg_status vg_file_sha256(vg_digest *out, const char *path);
 
+/* The same of bytes in memory. */
+void vg_md5(vg_digest *out, const void *data, size_t n);
+void vg_sha256(vg_digest *out, const void *data, size_t n);
+
 #endif

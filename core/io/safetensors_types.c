@@ -1,7 +1,7 @@
 /* Element types, sizes, sums and conversions of the safetensors format. */
 #include <string.h>
+#include <zlib.h>
 
-#include "io/crc32.h"
 #include "io/safetensors_impl.h"
 
 static const struct {
@@ -18,6 +18,10 @@ static const struct {
 const char *vg_st_dtype_name(vg_st_dtype t) { return t < VG_ST_DTYPES ? types[t].name : "?"; }
 
 size_t vg_st_dtype_size(vg_st_dtype t) { return t < VG_ST_DTYPES ? types[t].size : 0; }
+
+uint32_t vg_crc32(uint32_t crc, const void *data, size_t n) {
+  return n ? (uint32_t)crc32_z(crc, data, n) : crc;
+}
 
 static uint32_t crc_text(uint32_t crc, const char *s) { return vg_crc32(crc, s, strlen(s) + 1); }
 
@@ -77,49 +81,6 @@ static float from_half(uint16_t h) {
   return f;
 }
 
-/* Halves below the smallest normal are multiples of 2^-24: adding 0.5 rounds to one. */
-static uint16_t to_half(float f) {
-  uint32_t u, sign, m;
-  float magic;
-  memcpy(&u, &f, sizeof u);
-  sign = u >> 16 & 0x8000;
-  m = u & 0x7fffffff;
-  if (m > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (m >> 13 & 0x3ff));
-  if (m >= 0x477ff000) return (uint16_t)(sign | 0x7c00);
-  if (m < 0x38800000) {
-    memcpy(&magic, &m, sizeof magic);
-    magic += 0.5f;
-    memcpy(&m, &magic, sizeof m);
-    return (uint16_t)(sign | (m - 0x3f000000));
-  }
-  m += 0xfff + (m >> 13 & 1);
-  return (uint16_t)(sign | (m - 0x38000000) >> 13);
-}
-
-static uint16_t to_bf16(float f) {
-  uint32_t u;
-  memcpy(&u, &f, sizeof u);
-  if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40);
-  return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
-void vg_st_store(void *to, vg_st_dtype type, const float *from, size_t n) {
-  uint16_t *h = to;
-  double *d = to;
-  switch (type) {
-    case VG_ST_F16:
-      for (size_t i = 0; i < n; i++) h[i] = to_half(from[i]);
-      break;
-    case VG_ST_BF16:
-      for (size_t i = 0; i < n; i++) h[i] = to_bf16(from[i]);
-      break;
-    case VG_ST_F64:
-      for (size_t i = 0; i < n; i++) d[i] = (double)from[i];
-      break;
-    default: memcpy(to, from, n * sizeof *from);
-  }
-}
-
 #define COPY(from_type, to_type, convert)              \
   do {                                                 \
     for (size_t i = 0; i < n; i++) {                   \
@@ -145,28 +106,5 @@ void vg_st_load(void *to, const vg_st_tensor *t) {
     case VG_ST_BOOL: COPY(uint8_t, uint8_t, (uint8_t) !!); break;
     default:
       if (t->bytes) memcpy(to, from, t->bytes);
-  }
-}
-
-void vg_st_gather(void *to, const vg_st_tensor *t) {
-  const size_t item = vg_st_dtype_size(t->dtype);
-  int64_t at[VG_ST_MAX_DIM] = {0}, from = 0;
-  int last = t->ndim - 1;
-  char *y = to;
-  if (t->bytes == 0) return;
-  if (!t->stride) {
-    memcpy(to, t->data, t->bytes);
-    return;
-  }
-  for (;;) {
-    int d = last;
-    memcpy(y, (const char *)t->data + (size_t)from * item, item);
-    y += item;
-    while (d >= 0 && ++at[d] == t->shape[d]) {
-      from -= (t->shape[d] - 1) * t->stride[d];
-      at[d--] = 0;
-    }
-    if (d < 0) return;
-    from += t->stride[d];
   }
 }

@@ -3,7 +3,7 @@ local core = require "vgg.core"
 
 local parts = {
   nn = true, optim = true, data = true, train = true, metric = true, models = true, util = true,
-  cli = true, checkpoint = true, json = true, callbacks = true, log = true,
+  cli = true, checkpoint = true, json = true, callbacks = true, log = true, wandb = true,
   pretty = true, functional = true, plot = true, summary = true, probe = true, show = true,
   hub = true,
 }
@@ -20,7 +20,7 @@ local vgg = {
 
 return setmetatable(vgg, {
   __names = function()
-    local names = { load = true, load_state = true, save = true }
+    local names = { load = true }
     for _, t in ipairs { parts, core } do
       for name in pairs(t) do names[name] = true end
     end
@@ -30,10 +30,8 @@ return setmetatable(vgg, {
     local value
     if parts[name] then
       value = require("vgg." .. name)
-    elseif name == "load" or name == "load_state" then
-      value = require("vgg.train." .. name)
-    elseif name == "save" then
-      value = require "vgg.save"
+    elseif name == "load" then
+      value = require "vgg.train.load"
     else
       value = core[name]
     end

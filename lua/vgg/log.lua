@@ -22,7 +22,7 @@ local log = {}
 
 -- name -> module with new(run, context); further ones register here. context: resumed (the
 -- run goes on), config (the run's), flags, experiment (name of the script), classes.
-log.known = { jsonl = "vgg.log.jsonl" }
+log.known = { jsonl = "vgg.log.jsonl", wandb = "vgg.log.wandb" }
 
 log.methods = { "log_metrics", "log_summary", "log_config", "log_images", "log_table",
   "log_confusion_matrix", "log_histogram", "log_text", "log_file", "resume", "flush",

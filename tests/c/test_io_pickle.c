@@ -121,11 +121,9 @@ static void damage(const char *name) {
   free(data);
 }
 
-static vg_pk_leave allow(void *arg, const char *module, const char *name) {
+static bool allow(void *arg, const char *module, const char *name) {
   (void)arg;
-  if (strcmp(module, "torch._utils") == 0 && strcmp(name, "_rebuild_tensor_v2") == 0)
-    return VG_PK_ALLOW;
-  return strcmp(name, "AttributeDict") == 0 ? VG_PK_AS_DICT : VG_PK_REFUSE;
+  return strcmp(module, "torch._utils") == 0 && strcmp(name, "_rebuild_tensor_v2") == 0;
 }
 
 static void hooks(void) {

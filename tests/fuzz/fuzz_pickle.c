@@ -3,10 +3,9 @@
 #include "fuzz.h"
 #include "io/pickle.h"
 
-static vg_pk_leave allow(void *arg, const char *module, const char *name) {
+static bool allow(void *arg, const char *module, const char *name) {
   (void)arg;
-  if (module[0] == 'd') return VG_PK_AS_DICT;
-  return module[0] != 'n' || name[0] != 'x' ? VG_PK_ALLOW : VG_PK_REFUSE;
+  return module[0] != 'n' || name[0] != 'x';
 }
 
 static unsigned touch(const char *p, size_t n) {
