@@ -1,5 +1,5 @@
 -- Adversarial attacks: images changed a little so that a network sees another class.
---   local model, meta = attacks.load "runs/first"         -- takes pixels in 0..1, normalises inside
+--   local model, meta = attacks.load "runs/first"       -- takes pixels in 0..1, normalises inside
 --   local attack = attacks.targeted_adam { lr = 1e-3 }    -- or fgsm, pgd, cw
 --   local result = attack(model, images, targets)         -- N x 3 x H x W in 0..1, N classes
 local attacks = {}

@@ -37,6 +37,12 @@ local function count(who, name, value)
 end
 methods.count = count
 
+local function above(who, name, value, least)
+  if type(value) == "number" and value > least then return end
+  util.fail("usage", "%s: %s is %s 0, got %s", who, name, least < 0 and "at least" or "above",
+    tostring(value))
+end
+
 -- ---- Adam on the input, towards a class ----
 
 local function adam_start(_, batch)
@@ -60,9 +66,10 @@ function methods.targeted_adam(options)
     objective = "logprob", space = "pixel", clamp = true, kappa = 0 })
   local objective = choice("targeted_adam", "objective", o.objective, objectives)
   choice("targeted_adam", "space", o.space, { pixel = true, norm = true })
-  if not (o.lr > 0) then util.fail("usage", "targeted_adam: lr is above 0, got %g", o.lr) end
+  above("targeted_adam", "lr", o.lr, 0)
   return Attack.new {
-    name = "targeted_adam", targeted = true, lr = o.lr, space = o.space, clamp = o.clamp,
+    name = "targeted_adam", targeted = true, objective_name = o.objective, lr = o.lr,
+    space = o.space, clamp = o.clamp,
     max_iter = count("targeted_adam", "max_iter", o.max_iter), threshold = o.prob_threshold,
     reach = o.lr * o.max_iter,
     objective = function(logits, classes) return objective(logits, classes, true, o.kappa) end,
@@ -107,7 +114,7 @@ end
 local function ball(name, o, words)
   local objective = choice(name, "objective", o.objective, objectives)
   choice(name, "norm", o.norm, projections)
-  if not (o.eps >= 0) then util.fail("usage", "%s: eps is at least 0, got %g", name, o.eps) end
+  above(name, "eps", o.eps, -1e-30)
   return Attack.new {
     name = name, targeted = o.targeted, max_iter = count(name, "steps", o.steps), space = "pixel",
     clamp = true, words = words, reach = o.eps,
