@@ -171,7 +171,7 @@ describe("the flags", function()
     train.pretrained(parse("--weights", path), net(10), module "imagenet")
     assert.equal(3, #said)
     path = save(dir .. "/ours.safetensors", net(10),
-      { config = { data = { normalize = normalization.half } } })
+      { config = { normalize = normalization.half } })
     train.pretrained(parse("--weights", path), net(10), module "half")
     assert.equal(4, #said)
     train.pretrained(parse("--weights", path), net(10), module())
@@ -247,13 +247,74 @@ describe("normalisation", function()
 
   it("is known from a checkpoint's configuration", function()
     local of = normalization.of_config
-    assert.equal("imagenet", normalization.name_of(of { data = {
-      normalize = { mean = { 0.485, 0.456, 0.406 }, std = { 0.229, 0.224, 0.225 } } } }))
+    assert.equal("imagenet", normalization.name_of(of {
+      normalize = { mean = { 0.485, 0.456, 0.406 }, std = { 0.229, 0.224, 0.225 } } }))
     assert.equal("cifar", normalization.name_of(of { flags = { augment = "dlcv" } }))
     assert.equal("half", normalization.name_of(of { flags = { augment = "course" } }))
     assert.equal("imagenet", normalization.name_of(of { flags = { augment = "course",
       normalize = "imagenet" } }))
     assert.is_nil(of {})
     assert.is_nil(normalization.name_of { mean = { 0, 0, 0 }, std = { 1, 1, 1 } })
+  end)
+end)
+
+describe("a run from trained weights", function()
+  local dir
+  local threads = tonumber(core.device.describe():match "x(%d+)")
+  setup(function()
+    dir = fake.directory()
+    util.quiet(true)
+    core.device.set_threads(1) -- a network so small is done sooner by one
+  end)
+  teardown(function()
+    core.device.set_threads(threads)
+    util.quiet(false)
+    fake.remove(dir)
+  end)
+
+  local function convnet(classes)
+    local Net = nn.class "Net"
+    function Net:init()
+      self.features = nn.Sequential {
+        nn.Conv2d { 3, 16, kernel = 3, pad = 1 }, nn.BatchNorm2d { 16 }, nn.ReLU {},
+        nn.MaxPool2d { 4 }, nn.Conv2d { 16, 32, kernel = 3, pad = 1 }, nn.BatchNorm2d { 32 },
+        nn.ReLU {}, nn.MaxPool2d { 4 },
+      }
+      self.classifier = nn.Linear { 32 * 2 * 2, classes }
+    end
+    function Net:forward(x) return self.classifier(self.features(x):flatten(2)) end
+    return Net {}
+  end
+
+  -- Accuracies of the epochs; `images` of the generated set, which is another for another count.
+  local function fit(model, images, epochs, lr)
+    local dm = data.CIFAR10DataModule { data = "synthetic", train_images = images,
+      test_images = 10, batch_size = 32, augment = "none", val_split = 200 }
+    local list, watch = {}, {}
+    function watch.on_epoch_end(_, _, row) list[#list + 1] = row["val/acc"] end
+    train.Trainer { model = model, optimizer = optim.Adam { model, lr = lr }, seed = 1,
+      max_epochs = epochs, save = false, progress = false, header = false, classes = 10,
+      callbacks = { watch } }:fit { train = dm:train_dataloader(), valid = dm:val_dataloader() }
+    return list
+  end
+
+  it("is ahead of one from scratch after equal epochs", function()
+    core.manual_seed(3)
+    local source = convnet(10)
+    fit(source, 800, 8, 3e-3)
+    source.classifier = nn.Linear { 32 * 2 * 2, 1000 }
+    assert(core.io.save(dir .. "/source.safetensors", dict(source)))
+    core.manual_seed(4)
+    local scratch = fit(convnet(10), 520, 3, 1e-3)
+    core.manual_seed(4)
+    local model = convnet(10)
+    local r = pretrained.load(model, (require "vgg.checkpoint".load(dir
+      .. "/source.safetensors")).tensors)
+    assert.equal("classifier", r.head)
+    local ahead = fit(model, 520, 3, 1e-3)
+    for epoch = 1, 3 do
+      assert.is_true(ahead[epoch] > scratch[epoch] + 0.05, ("epoch %d: %.3f, from scratch %.3f")
+        :format(epoch, ahead[epoch], scratch[epoch]))
+    end
   end)
 end)

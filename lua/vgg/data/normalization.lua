@@ -51,8 +51,8 @@ end
 -- What a checkpoint's configuration says about the images it was trained on: { mean =, std = }, or
 -- nil when it says nothing. Runs from before the field are known by their augmentation.
 function normalization.of_config(config)
-  local data, flags = config.data or {}, config.flags or {}
-  if data.normalize then return data.normalize end
+  local flags = config.flags or {}
+  if config.normalize then return config.normalize end
   if flags.normalize then return normalization.find(flags.normalize) end
   if not flags.augment then return nil end
   return flags.augment == "course" and normalization.half or normalization.cifar

@@ -45,8 +45,8 @@ function config.of(t)
     version = core.version,
     model = model_spec(t),
     optimizer = optimizer_spec(t),
-    data = { train = feeds.train:describe(), val = feeds.val and feeds.val:describe(),
-      normalize = feeds.train:normalization() },
+    data = { train = feeds.train:describe(), val = feeds.val and feeds.val:describe() },
+    normalize = feeds.train:normalization(),
     classes = t.task.classes,
     trainer = {
       seed = o.seed, precision = o.precision, accumulate_grad_batches = o.accumulate_grad_batches,
@@ -100,7 +100,7 @@ local function differences(before, now)
   for k in pairs(b) do all[k] = true end
   all.version = nil
   for k in pairs(all) do -- older runs do not say
-    if k:find "^data%.normalize" and a[k] == nil then all[k] = nil end
+    if k:find "^normalize%." and a[k] == nil then all[k] = nil end
   end
   for _, k in ipairs(util.keys(all)) do
     if a[k] ~= b[k] then
