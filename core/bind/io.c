@@ -1,4 +1,4 @@
-/* core.io: safetensors files, downloads, check sums. What the world refuses comes back as
+/* core.io: files of tensors, downloads, check sums. What the world refuses comes back as
    nil, message; misuse raises. */
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "io/hash.h"
 #include "io/tensorfile.h"
 
-#define FILE_TYPE "vgg.SafetensorsFile"
+#define FILE_TYPE "vgg.WeightsFile"
 
 int vglua_or_refuse(lua_State *L, vg_status st, int n) {
   if (st != VG_EIO && st != VG_EDATA) return vglua_return_n(L, st, n);
@@ -81,10 +81,10 @@ static int l_save(lua_State *L) {
 
 /* ---- reading ---- */
 
-static vg_safetensors **box(lua_State *L) { return luaL_checkudata(L, 1, FILE_TYPE); }
+static vg_weights **box(lua_State *L) { return luaL_checkudata(L, 1, FILE_TYPE); }
 
-static vg_safetensors *check_file(lua_State *L) {
-  vg_safetensors *f = *box(L);
+static vg_weights *check_file(lua_State *L) {
+  vg_weights *f = *box(L);
   if (!f) luaL_argerror(L, 1, "file was closed");
   return f;
 }
@@ -92,16 +92,16 @@ static vg_safetensors *check_file(lua_State *L) {
 /* open(path, what = "checkpoint") -> file; its header is checked, the CRCs when tensors are read */
 static int l_open(lua_State *L) {
   const char *path = luaL_checkstring(L, 1), *what = luaL_optstring(L, 2, "checkpoint");
-  vg_safetensors **b = lua_newuserdata(L, sizeof *b);
+  vg_weights **b = lua_newuserdata(L, sizeof *b);
   *b = NULL;
   luaL_getmetatable(L, FILE_TYPE);
   lua_setmetatable(L, -2);
-  return vglua_or_refuse(L, vg_safetensors_open(b, path, what), 1);
+  return vglua_or_refuse(L, vg_weights_open(b, path, what), 1);
 }
 
 static int l_close(lua_State *L) {
-  vg_safetensors **b = box(L);
-  vg_safetensors_close(*b);
+  vg_weights **b = box(L);
+  vg_weights_close(*b);
   *b = NULL;
   return 0;
 }
@@ -116,11 +116,11 @@ static void push_shape(lua_State *L, const vg_st_tensor *t) {
 
 /* file:entries() -> { { name =, dtype = "F32", shape = { ... }, bytes = } ... } in file order */
 static int l_entries(lua_State *L) {
-  vg_safetensors *f = check_file(L);
-  size_t n = vg_safetensors_count(f);
+  vg_weights *f = check_file(L);
+  size_t n = vg_weights_count(f);
   lua_createtable(L, (int)n, 0);
   for (size_t i = 0; i < n; i++) {
-    const vg_st_tensor *t = vg_safetensors_at(f, i);
+    const vg_st_tensor *t = vg_weights_at(f, i);
     lua_createtable(L, 0, 4);
     lua_pushstring(L, t->name);
     lua_setfield(L, -2, "name");
@@ -135,27 +135,36 @@ static int l_entries(lua_State *L) {
   return 1;
 }
 
+/* file:format() -> "safetensors", "torch zip" or "torch legacy" */
+static int l_format(lua_State *L) {
+  static const char *const names[] = {[VG_WEIGHTS_SAFETENSORS] = "safetensors",
+                                      [VG_WEIGHTS_TORCH_ZIP] = "torch zip",
+                                      [VG_WEIGHTS_TORCH_LEGACY] = "torch legacy"};
+  lua_pushstring(L, names[vg_weights_format_of(check_file(L))]);
+  return 1;
+}
+
 /* file:meta() -> { key = text } */
 static int l_meta(lua_State *L) {
-  vg_safetensors *f = check_file(L);
+  vg_weights *f = check_file(L);
   lua_newtable(L);
-  for (size_t i = 0; i < vg_safetensors_meta_count(f); i++) {
-    vg_st_meta m = vg_safetensors_meta_at(f, i);
+  for (size_t i = 0; i < vg_weights_meta_count(f); i++) {
+    vg_st_meta m = vg_weights_meta_at(f, i);
     lua_pushstring(L, m.value);
     lua_setfield(L, -2, m.key);
   }
   return 1;
 }
 
-static const vg_st_tensor *check_entry(lua_State *L, const vg_safetensors *f) {
-  const vg_st_tensor *t = vg_safetensors_find(f, luaL_checkstring(L, 2));
+static const vg_st_tensor *check_entry(lua_State *L, const vg_weights *f) {
+  const vg_st_tensor *t = vg_weights_find(f, luaL_checkstring(L, 2));
   if (!t) luaL_error(L, "load: no tensor '%s' in the file", lua_tostring(L, 2));
   return t;
 }
 
 /* file:load(name) -> tensor on the CPU */
 static int l_load(lua_State *L) {
-  vg_safetensors *f = check_file(L);
+  vg_weights *f = check_file(L);
   const vg_st_tensor *t = check_entry(L, f);
   vg_device *cpu = vg_cpu(vglua_context(L));
   return vglua_or_refuse(L, vg_load_tensor(vglua_new_tensor(L), cpu, f, t), 1);
@@ -163,7 +172,7 @@ static int l_load(lua_State *L) {
 
 /* file:load_into(name, tensor) -> true; shapes must be equal, the type may differ */
 static int l_load_into(lua_State *L) {
-  vg_safetensors *f = check_file(L);
+  vg_weights *f = check_file(L);
   const vg_st_tensor *t = check_entry(L, f);
   vg_tensor *to = vglua_check_tensor(L, 3);
   lua_pushboolean(L, 1);
@@ -173,15 +182,15 @@ static int l_load_into(lua_State *L) {
 /* file:verify(name) -> true when the tensor's CRC holds (or the file has none); without a name: all
  */
 static int l_verify(lua_State *L) {
-  vg_safetensors *f = check_file(L);
+  vg_weights *f = check_file(L);
   vg_status st = VG_OK;
   if (!lua_isnoneornil(L, 2)) {
-    st = vg_safetensors_verify(f, check_entry(L, f));
+    st = vg_weights_verify(f, check_entry(L, f));
     lua_pushboolean(L, 1);
     return vglua_or_refuse(L, st, 1);
   }
-  for (size_t i = 0; i < vg_safetensors_count(f) && st == VG_OK; i++)
-    st = vg_safetensors_verify(f, vg_safetensors_at(f, i));
+  for (size_t i = 0; i < vg_weights_count(f) && st == VG_OK; i++)
+    st = vg_weights_verify(f, vg_weights_at(f, i));
   lua_pushboolean(L, 1);
   return vglua_or_refuse(L, st, 1);
 }
@@ -282,8 +291,8 @@ static const luaL_Reg functions[] = {
     {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-    {"entries", l_entries}, {"meta", l_meta},   {"load", l_load}, {"load_into", l_load_into},
-    {"verify", l_verify},   {"close", l_close}, {NULL, NULL}};
+    {"entries", l_entries},     {"format", l_format}, {"meta", l_meta},   {"load", l_load},
+    {"load_into", l_load_into}, {"verify", l_verify}, {"close", l_close}, {NULL, NULL}};
 
 void vglua_open_io(lua_State *L);
 void vglua_open_io(lua_State *L) {

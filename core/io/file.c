@@ -206,6 +206,15 @@ void vg_map_close(vg_map *m) {
   *m = (vg_map){0};
 }
 
+void vg_map_drop(const vg_map *m, const void *data, size_t n) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)m->data;
+  uintptr_t at = (uintptr_t)data, end;
+  if (!m->data || at < base || n > m->size || at - base > m->size - n) return;
+  end = (at + n) & ~(page - 1);
+  at = (at + page - 1) & ~(page - 1);
+  if (at < end) madvise((void *)at, end - at, MADV_DONTNEED);
+}
+
 static bool is_dir(const char *path) {
   struct stat info;
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);

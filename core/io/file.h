@@ -35,6 +35,9 @@ typedef struct vg_map {
 
 VG_API vg_status vg_map_open(vg_map *m, const char *path, const char *what);
 VG_API void vg_map_close(vg_map *m); /* safe to repeat */
+/* Gives the whole pages among these bytes back; they are read again when touched. Bytes outside
+   of the map are left alone. */
+VG_API void vg_map_drop(const vg_map *m, const void *data, size_t n);
 
 /* Directories. */
 VG_API vg_status vg_make_dirs(const char *path);            /* like mkdir -p */

@@ -308,12 +308,13 @@ static vg_status op_items(vg_pickle *p, int kind) {
   return st == VG_OK ? into(p, (vg_pk_kind)kind, start) : st;
 }
 
-/* A memo index beyond the pickle's own length cannot be honest. */
+/* Picklers number what they keep in order, so an index beyond the bytes read so far cannot be
+   honest. */
 static vg_status put_at(vg_pickle *p, uint64_t i) {
   vg_pk *v;
   vg_status st;
   VG_TRY(top(p, &v));
-  if (i > p->size) return vg_pk_bad(p, "memo index %llu is impossible", (unsigned long long)i);
+  if (i > p->at) return vg_pk_bad(p, "memo index %llu is impossible", (unsigned long long)i);
   if (!room(&p->memo, (size_t)i + 1)) return VG_ENOMEM;
   p->memo.v[i] = v;
   if (i >= p->memo.n) p->memo.n = (size_t)i + 1;

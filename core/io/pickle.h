@@ -58,6 +58,7 @@ typedef struct vg_pk_call {
   vg_pk_bytes module, name;
   vg_pk *args;  /* tuple; NULL for VG_PK_GLOBAL */
   vg_pk *state; /* what BUILD was given, or NULL */
+  bool dict;    /* VG_PK_AS_DICT */
 } vg_pk_call;
 
 struct vg_pk {
@@ -75,9 +76,15 @@ struct vg_pk {
   };
 };
 
+typedef enum vg_pk_leave {
+  VG_PK_REFUSE,
+  VG_PK_ALLOW,  /* VG_PK_GLOBAL, and VG_PK_CALL when called */
+  VG_PK_AS_DICT /* calling it makes a VG_PK_DICT, empty or from pairs */
+} vg_pk_leave;
+
 typedef struct vg_pickle_options {
-  /* Extra globals to allow as VG_PK_GLOBAL / VG_PK_CALL; NULL allows none. */
-  bool (*allow)(void *arg, const char *module, const char *name);
+  /* What to do with further globals; NULL refuses all. */
+  vg_pk_leave (*allow)(void *arg, const char *module, const char *name);
   void *arg;
   bool persistent_ids;
   size_t memory_limit; /* bytes of tree; 0 = 256 MiB plus twice the pickle */

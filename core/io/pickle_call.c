@@ -137,12 +137,13 @@ done:
   return st;
 }
 
-/* OrderedDict() or OrderedDict([[key, value], ...]) of Python 2. */
+/* OrderedDict(), OrderedDict([[key, value], ...]) of Python 2, or defaultdict(list), whose items
+   follow. */
 static vg_status ordered_dict(vg_pickle *p, vg_pk **out, const vg_pk_seq *args) {
   const vg_pk *list = args->n ? args->v[0] : NULL;
   vg_status st;
   VG_TRY(vg_pk_new(p, out, VG_PK_DICT));
-  if (!list) return VG_OK;
+  if (!list || list->kind == VG_PK_GLOBAL || list->kind == VG_PK_NONE) return VG_OK;
   if (args->n > 1 || list->kind != VG_PK_LIST)
     return vg_pk_bad(p, "an OrderedDict is not written as it should be");
   for (size_t i = 0; i < list->seq.n; i++) {
@@ -192,12 +193,16 @@ static vg_status copy_name(vg_pickle *p, char *to, size_t room, vg_pk_bytes from
 
 vg_status vg_pk_global(vg_pickle *p, vg_pk **out, vg_pk_bytes module, vg_pk_bytes name) {
   char m[128], n[128];
+  vg_pk_leave leave = VG_PK_REFUSE;
   vg_status st;
   VG_TRY(copy_name(p, m, sizeof m, module));
   VG_TRY(copy_name(p, n, sizeof n, name));
   VG_TRY(vg_pk_new(p, out, VG_PK_GLOBAL));
   (*out)->call = (vg_pk_call){.module = module, .name = name};
-  if (!find(*out) && !(p->opt.allow && p->opt.allow(p->opt.arg, m, n)))
+  if (find(*out)) return VG_OK;
+  if (p->opt.allow) leave = p->opt.allow(p->opt.arg, m, n);
+  (*out)->call.dict = leave == VG_PK_AS_DICT;
+  if (leave == VG_PK_REFUSE)
     return vg_pk_bad(p, "global '%s.%s' is refused (only plain data is read)", m, n);
 done:
   return st;
@@ -211,6 +216,7 @@ vg_status vg_pk_reduce(vg_pickle *p, vg_pk **out, vg_pk *fn, vg_pk *args) {
   k = find(fn);
   if (k && !k->build) return vg_pk_bad(p, "%s.%s cannot be called", k->module, k->name);
   if (k) return k->build(p, out, &args->seq);
+  if (fn->call.dict) return ordered_dict(p, out, &args->seq);
   if (args->depth >= VG_PK_MAX_DEPTH) return vg_pk_bad(p, "nested deeper than %d", VG_PK_MAX_DEPTH);
   VG_TRY(vg_pk_new(p, out, VG_PK_CALL));
   (*out)->call = fn->call;

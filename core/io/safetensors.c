@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "io/crc32.h"
 #include "io/file.h"
 #include "io/safetensors_impl.h"
 

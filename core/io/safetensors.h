@@ -37,8 +37,9 @@ typedef struct vg_st_tensor {
   vg_st_dtype dtype;
   int ndim;
   int64_t shape[VG_ST_MAX_DIM];
-  size_t bytes;
-  const void *data; /* may be unaligned in files of others */
+  const int64_t *stride; /* elements; NULL: dense, row-major (always so in safetensors files) */
+  size_t bytes;          /* of the dense elements */
+  const void *data;      /* may be unaligned in files of others */
   uint32_t crc;
 } vg_st_tensor;
 
@@ -91,7 +92,10 @@ VG_API vg_status vg_safetensors_verify(const vg_safetensors *f, const vg_st_tens
    U8 (also BOOL); VG_ST_DTYPES if there is none. */
 VG_API vg_st_dtype vg_st_loaded_as(vg_st_dtype t);
 
-/* Copies t's elements to `to`, converted to vg_st_loaded_as(t->dtype). */
+/* Copies t's elements to `to`, converted to vg_st_loaded_as(t->dtype); t is dense. */
 VG_API void vg_st_load(void *to, const vg_st_tensor *t);
+
+/* Copies t's elements to `to` as they are, row-major, whatever t's strides. */
+VG_API void vg_st_gather(void *to, const vg_st_tensor *t);
 
 #endif

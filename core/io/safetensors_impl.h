@@ -8,8 +8,6 @@
 #define VG_ST_HEADER_CRC_KEY "vgg.crc32.header"
 #define VG_ST_HEADER_MAX 100000000u /* the limit of the reference implementation */
 
-uint32_t vg_crc32(uint32_t crc, const void *data, size_t n); /* zlib's, for any n; starts with 0 */
-
 /* CRC of names, types, shapes and metadata (our own keys left out) in the order given. */
 uint32_t vg_st_header_crc(const vg_st_tensor *const *t, size_t n, const vg_st_meta *meta,
                           size_t n_meta);

@@ -1,7 +1,7 @@
 /* Element types, sizes, sums and conversions of the safetensors format. */
 #include <string.h>
-#include <zlib.h>
 
+#include "io/crc32.h"
 #include "io/safetensors_impl.h"
 
 static const struct {
@@ -18,10 +18,6 @@ static const struct {
 const char *vg_st_dtype_name(vg_st_dtype t) { return t < VG_ST_DTYPES ? types[t].name : "?"; }
 
 size_t vg_st_dtype_size(vg_st_dtype t) { return t < VG_ST_DTYPES ? types[t].size : 0; }
-
-uint32_t vg_crc32(uint32_t crc, const void *data, size_t n) {
-  return n ? (uint32_t)crc32_z(crc, data, n) : crc;
-}
 
 static uint32_t crc_text(uint32_t crc, const char *s) { return vg_crc32(crc, s, strlen(s) + 1); }
 
@@ -106,5 +102,28 @@ void vg_st_load(void *to, const vg_st_tensor *t) {
     case VG_ST_BOOL: COPY(uint8_t, uint8_t, (uint8_t) !!); break;
     default:
       if (t->bytes) memcpy(to, from, t->bytes);
+  }
+}
+
+void vg_st_gather(void *to, const vg_st_tensor *t) {
+  const size_t item = vg_st_dtype_size(t->dtype);
+  int64_t at[VG_ST_MAX_DIM] = {0}, from = 0;
+  int last = t->ndim - 1;
+  char *y = to;
+  if (t->bytes == 0) return;
+  if (!t->stride) {
+    memcpy(to, t->data, t->bytes);
+    return;
+  }
+  for (;;) {
+    int d = last;
+    memcpy(y, (const char *)t->data + (size_t)from * item, item);
+    y += item;
+    while (d >= 0 && ++at[d] == t->shape[d]) {
+      from -= (t->shape[d] - 1) * t->stride[d];
+      at[d--] = 0;
+    }
+    if (d < 0) return;
+    from += t->stride[d];
   }
 }

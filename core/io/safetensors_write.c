@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "io/crc32.h"
 #include "io/file.h"
 #include "io/safetensors_impl.h"
 

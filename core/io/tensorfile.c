@@ -1,4 +1,3 @@
-/* Tensors to and from safetensors files. */
 #include "io/tensorfile.h"
 
 #include <string.h>
@@ -69,15 +68,15 @@ static vg_status type_of(vg_dtype *out, const vg_st_tensor *t) {
                  t->name, vg_st_dtype_name(t->dtype));
 }
 
-vg_status vg_load_tensor(vg_tensor **out, vg_device *dev, const vg_safetensors *f,
+vg_status vg_load_tensor(vg_tensor **out, vg_device *dev, const vg_weights *f,
                          const vg_st_tensor *t) {
   vg_tensor *y = NULL;
   vg_dtype dtype = VG_F32;
   vg_status st;
   VG_TRY(type_of(&dtype, t));
-  VG_TRY(vg_safetensors_verify(f, t));
+  VG_TRY(vg_weights_verify(f, t));
   VG_TRY(vg_new(&y, dev, dtype, t->ndim, t->shape));
-  if (y->n) vg_st_load(vg_data(y), t);
+  VG_TRY(vg_weights_read(f, t, vg_data(y)));
   *out = y;
   y = NULL;
 done:
@@ -85,7 +84,7 @@ done:
   return st;
 }
 
-vg_status vg_load_tensor_into(vg_tensor *to, const vg_safetensors *f, const vg_st_tensor *t) {
+vg_status vg_load_tensor_into(vg_tensor *to, const vg_weights *f, const vg_st_tensor *t) {
   vg_tensor *x = NULL;
   vg_dtype dtype = VG_F32;
   vg_status st;
@@ -93,8 +92,11 @@ vg_status vg_load_tensor_into(vg_tensor *to, const vg_safetensors *f, const vg_s
     return vg_fail(VG_ESHAPE, "load: '%.200s' is %s in the file, %s here", t->name,
                    vg_shape_text(t->ndim, t->shape), vg_shape_str(to));
   VG_TRY(type_of(&dtype, t));
-  if (dtype == to->dtype && file_type[dtype] == t->dtype) { /* no second copy in memory */
-    VG_TRY(vg_safetensors_verify(f, t));
+  VG_TRY(vg_weights_verify(f, t));
+  if (dtype == to->dtype && vg_is_contiguous(to) && to->dev == vg_cpu(to->dev->ctx)) {
+    VG_TRY(vg_weights_read(f, t, vg_data(to))); /* no second copy in memory */
+    vg_bump(to);
+  } else if (dtype == to->dtype && file_type[dtype] == t->dtype && !t->stride) {
     if (to->n) VG_TRY(vg_write(to, t->data));
   } else {
     VG_TRY(vg_load_tensor(&x, vg_cpu(to->dev->ctx), f, t));

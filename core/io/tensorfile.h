@@ -1,8 +1,9 @@
-/* Tensors to and from safetensors files. */
+/* Tensors to safetensors files, and from files of every format that is read. */
 #ifndef VG_IO_TENSORFILE_H
 #define VG_IO_TENSORFILE_H
 
 #include "io/safetensors.h"
+#include "io/weights.h"
 #include "tensor/tensor.h"
 
 typedef struct vg_named_tensor {
@@ -17,10 +18,10 @@ VG_API vg_status vg_save_tensors(const char *path, const vg_named_tensor *tensor
 
 /* A new tensor on `dev` (a host device) from one of the file's, its CRC verified.
    VG_EUNSUPPORTED: an element type we have no equal for. */
-VG_API vg_status vg_load_tensor(vg_tensor **out, vg_device *dev, const vg_safetensors *f,
+VG_API vg_status vg_load_tensor(vg_tensor **out, vg_device *dev, const vg_weights *f,
                                 const vg_st_tensor *t);
 
 /* The same into an existing tensor of equal shape on any device; the type may differ. */
-VG_API vg_status vg_load_tensor_into(vg_tensor *to, const vg_safetensors *f, const vg_st_tensor *t);
+VG_API vg_status vg_load_tensor_into(vg_tensor *to, const vg_weights *f, const vg_st_tensor *t);
 
 #endif

@@ -121,9 +121,11 @@ static void damage(const char *name) {
   free(data);
 }
 
-static bool allow(void *arg, const char *module, const char *name) {
+static vg_pk_leave allow(void *arg, const char *module, const char *name) {
   (void)arg;
-  return strcmp(module, "torch._utils") == 0 && strcmp(name, "_rebuild_tensor_v2") == 0;
+  if (strcmp(module, "torch._utils") == 0 && strcmp(name, "_rebuild_tensor_v2") == 0)
+    return VG_PK_ALLOW;
+  return strcmp(name, "AttributeDict") == 0 ? VG_PK_AS_DICT : VG_PK_REFUSE;
 }
 
 static void hooks(void) {
