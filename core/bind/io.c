@@ -60,9 +60,19 @@ static vg_st_meta *take_meta(lua_State *L, int table, size_t *n) {
   return list;
 }
 
-/* save(path, { name = tensor }, { key = text } or nil, what = "checkpoint") -> true */
+vg_st_dtype vglua_opt_floats(lua_State *L, int arg) {
+  static const char *const names[] = {"float32", "float16", "bfloat16", NULL};
+  static const vg_st_dtype types[] = {VG_ST_F32, VG_ST_F16, VG_ST_BF16};
+  if (lua_isnoneornil(L, arg)) return VG_ST_DTYPES;
+  return types[luaL_checkoption(L, arg, NULL, names)];
+}
+
+/* save(path, { name = tensor }, { key = text } or nil, what = "checkpoint", floats) -> true;
+   floats: "float32", "float16", "bfloat16", what floating tensors are written as; nil: as they are
+ */
 static int l_save(lua_State *L) {
   const char *path = luaL_checkstring(L, 1), *what = luaL_optstring(L, 4, "checkpoint");
+  vg_st_dtype floats = vglua_opt_floats(L, 5);
   vg_named_tensor *tensors;
   vg_st_meta *meta;
   size_t n, n_meta;
@@ -76,7 +86,7 @@ static int l_save(lua_State *L) {
   tensors = take_tensors(L, 2, &n);
   meta = take_meta(L, 3, &n_meta);
   lua_pushboolean(L, 1);
-  return vglua_or_refuse(L, vg_save_tensors(path, tensors, n, meta, n_meta, what), 1);
+  return vglua_or_refuse(L, vg_save_tensors(path, tensors, n, meta, n_meta, floats, what), 1);
 }
 
 /* ---- reading ---- */

@@ -43,6 +43,7 @@ static void open_errors(lua_State *L) {
   X(data)          \
   X(augment)       \
   X(io)            \
+  X(archive)       \
   X(fs)            \
   X(log)           \
   X(wandb)         \

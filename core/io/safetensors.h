@@ -95,6 +95,9 @@ VG_API vg_st_dtype vg_st_loaded_as(vg_st_dtype t);
 /* Copies t's elements to `to`, converted to vg_st_loaded_as(t->dtype); t is dense. */
 VG_API void vg_st_load(void *to, const vg_st_tensor *t);
 
+/* n floats as F32, F16, BF16 or F64, rounded to nearest even. */
+VG_API void vg_st_store(void *to, vg_st_dtype type, const float *from, size_t n);
+
 /* Copies t's elements to `to` as they are, row-major, whatever t's strides. */
 VG_API void vg_st_gather(void *to, const vg_st_tensor *t);
 

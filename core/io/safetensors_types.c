@@ -77,6 +77,49 @@ static float from_half(uint16_t h) {
   return f;
 }
 
+/* Halves below the smallest normal are multiples of 2^-24: adding 0.5 rounds to one. */
+static uint16_t to_half(float f) {
+  uint32_t u, sign, m;
+  float magic;
+  memcpy(&u, &f, sizeof u);
+  sign = u >> 16 & 0x8000;
+  m = u & 0x7fffffff;
+  if (m > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (m >> 13 & 0x3ff));
+  if (m >= 0x477ff000) return (uint16_t)(sign | 0x7c00);
+  if (m < 0x38800000) {
+    memcpy(&magic, &m, sizeof magic);
+    magic += 0.5f;
+    memcpy(&m, &magic, sizeof m);
+    return (uint16_t)(sign | (m - 0x3f000000));
+  }
+  m += 0xfff + (m >> 13 & 1);
+  return (uint16_t)(sign | (m - 0x38000000) >> 13);
+}
+
+static uint16_t to_bf16(float f) {
+  uint32_t u;
+  memcpy(&u, &f, sizeof u);
+  if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40);
+  return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+void vg_st_store(void *to, vg_st_dtype type, const float *from, size_t n) {
+  uint16_t *h = to;
+  double *d = to;
+  switch (type) {
+    case VG_ST_F16:
+      for (size_t i = 0; i < n; i++) h[i] = to_half(from[i]);
+      break;
+    case VG_ST_BF16:
+      for (size_t i = 0; i < n; i++) h[i] = to_bf16(from[i]);
+      break;
+    case VG_ST_F64:
+      for (size_t i = 0; i < n; i++) d[i] = (double)from[i];
+      break;
+    default: memcpy(to, from, n * sizeof *from);
+  }
+}
+
 #define COPY(from_type, to_type, convert)              \
   do {                                                 \
     for (size_t i = 0; i < n; i++) {                   \

@@ -1,4 +1,4 @@
-/* Zip archives in memory, for reading: the directory is checked before anything is believed.
+/* Zip archives, read from memory: the directory is checked before anything is believed.
    Stored entries are given where they lie; deflated ones are unpacked when asked for, within a
    bound that follows from the archive's size. Refused: encryption, several disks, names that leave
    the archive, entries that overlap. */
@@ -33,5 +33,24 @@ VG_API vg_zip_entry *vg_zip_find(vg_zip *z, const char *name);
 VG_API vg_status vg_zip_data(vg_zip *z, vg_zip_entry *e, const void **out);
 /* Compares the bytes with the CRC, once: VG_EDATA "... entry data/41 fails its CRC". */
 VG_API vg_status vg_zip_verify(vg_zip *z, vg_zip_entry *e);
+
+/* ---- writing: stored entries, each beginning at a multiple of 64 bytes, as torch.save's ---- */
+
+typedef struct vg_zip_part {
+  const char *name;
+  size_t size;
+  const void *data; /* unless `fetch` gives it */
+} vg_zip_part;
+
+typedef struct vg_zip_contents {
+  const vg_zip_part *parts;
+  size_t n;
+  /* Gives the bytes of part i, valid until the next call; NULL: parts[i].data. */
+  vg_status (*fetch)(void *arg, size_t i, const void **data);
+  void *arg;
+} vg_zip_contents;
+
+/* Replaces `path` atomically (file.h). VG_EINVAL: a name that is none or comes twice. */
+VG_API vg_status vg_zip_write(const char *path, const vg_zip_contents *c, const char *what);
 
 #endif

@@ -20,7 +20,7 @@ local vgg = {
 
 return setmetatable(vgg, {
   __names = function()
-    local names = { load = true }
+    local names = { load = true, load_state = true, save = true }
     for _, t in ipairs { parts, core } do
       for name in pairs(t) do names[name] = true end
     end
@@ -30,8 +30,10 @@ return setmetatable(vgg, {
     local value
     if parts[name] then
       value = require("vgg." .. name)
-    elseif name == "load" then
-      value = require "vgg.train.load"
+    elseif name == "load" or name == "load_state" then
+      value = require("vgg.train." .. name)
+    elseif name == "save" then
+      value = require "vgg.save"
     else
       value = core[name]
     end

@@ -108,7 +108,7 @@ describe("vgg16_bn and cifar10net", function()
       .. "Models: cifar10net vgg16_bn", failure(models.build, "cifar10nett").message)
     assert.is_truthy(failure(models.build, "vgg16_bn", { clases = 3 }):match
       "vgg16_bn: unknown option 'clases'")
-    assert.equal("vgg16_bn: head is 'full' or 'small', got 'huge'",
+    assert.equal("vgg16_bn: head is 'full', 'small' or 'imagenet', got 'huge'",
       failure(models.build, "vgg16_bn", { head = "huge" }))
     assert.equal("cifar10net: dropout is true, false or a probability below 1, got 2",
       failure(models.build, "cifar10net", { dropout = 2 }))

@@ -1,5 +1,7 @@
 -- VGG-16 with batch normalisation for 32x32 images: torchvision's features, no average pooling, and
--- the classifier 512-4096-4096-classes (head = "full") or one linear layer (head = "small").
+-- the classifier 512-4096-4096-classes (head = "full") or one linear layer (head = "small"). With
+-- head = "imagenet" it is torchvision's whole network for images of 224x224: pooling to 7x7 and the
+-- classifier 25088-4096-4096-classes with dropout of 0.5.
 local nn = require "vgg.nn"
 local vgg = require "vgg.models.vgg"
 
@@ -18,8 +20,13 @@ function VGG16BN:init(options)
     self.classifier = vgg.classifier({ 512, 4096, 4096, classes }, dropout)
   elseif options.head == "small" then
     self.classifier = vgg.classifier({ 512, classes }, dropout)
+  elseif options.head == "imagenet" then
+    self.avgpool = nn.AdaptiveAvgPool2d { 7 }
+    self.classifier = vgg.classifier({ 512 * 7 * 7, 4096, 4096, classes },
+      options.dropout and dropout or 0.5)
   else
-    error(("vgg16_bn: head is 'full' or 'small', got '%s'"):format(tostring(options.head)), 0)
+    error(("vgg16_bn: head is 'full', 'small' or 'imagenet', got '%s'"):format(
+      tostring(options.head)), 0)
   end
 end
 

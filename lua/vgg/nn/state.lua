@@ -70,12 +70,7 @@ local function complaint(self, mine, given, missing, unexpected, differing)
   for name, tensor in pairs(given) do
     entries[#entries + 1] = { name = name, shape = tensor.shape }
   end
-  local looks = fit.recognise(entries)
-  if looks and looks.name ~= self.__name then
-    local use = looks.flag and "; use --model " .. looks.flag or ""
-    text = ("%s. The file looks like %s%s"):format(text, looks.name, use)
-  end
-  return text
+  return text .. fit.looks_like(entries, self.__name)
 end
 
 -- Copies the tensors of `given` (name -> tensor) into this module. Everything is checked before

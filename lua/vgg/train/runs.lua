@@ -1,5 +1,6 @@
 -- Run directories: runs/<name>/ with config.json, metrics.jsonl, clock.json and the checkpoints.
 local fs = require("vgg.core").fs
+local place = require "vgg.checkpoint.place"
 local util = require "vgg.util"
 local json = require "vgg.json"
 
@@ -109,18 +110,30 @@ local function no_run(what, root)
     table.concat(names, " ", 1, math.min(#names, 10)) or " There is no run yet")
 end
 
--- The checkpoint file that a name stands for: a file; a run's directory or name ("last" in it is
--- meant, or the file named by `prefer`); "last" for the run worked on last. It need not exist.
+local function is_run(dir)
+  return fs.exists(dir .. "/last.safetensors") or fs.exists(dir .. "/best.safetensors") or
+    fs.exists(dir .. "/config.json") and fs.exists(dir .. "/metrics.jsonl")
+end
+
+-- The checkpoint file that a name stands for: a file, of PyTorch, too; a run's directory or name
+-- ("last" in it is meant, or the file named by `prefer`); a directory that holds weights; "last"
+-- for the run worked on last. It need not exist.
 function runs.find(what, root, prefer)
   root, prefer = root or "runs", prefer or "last"
   local s = fs.stat(what)
   if s and s.type == "file" then return what end
   if fs.exists(what .. ".safetensors") then return what .. ".safetensors" end
   local dir = s and what or root .. "/" .. what
+  if s and not is_run(what) then
+    local path = place.find(what)
+    if path then return path end
+  end
   if what == "last" and not s then
     dir = latest(root) or util.fail("data", "checkpoint: no run with a checkpoint in '%s'", root)
-  elseif what:find "%.safetensors$" or (what:find("/", 1, true) and not s) then
-    return what:gsub("%.safetensors$", "") .. ".safetensors"
+  elseif not s and place.is_weights(what) then
+    return what
+  elseif what:find("/", 1, true) and not s then
+    return what .. ".safetensors"
   elseif not fs.exists(dir) then
     no_run(what, root)
   end
