@@ -18,10 +18,13 @@ static int refused(lua_State *L, const char *op, const char *path) {
   return vglua_or_refuse(L, vg_fail(VG_EIO, "%s: '%s': %s", op, path, strerror(errno)), 0);
 }
 
-/* mkdir(path) -> true; with parents, fine if it exists */
+/* mkdir(path, new = false) -> true; with parents, fine if it exists. new: it must not exist, and
+   its parent must */
 static int l_mkdir(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  if (lua_toboolean(L, 2) && mkdir(path, 0777) != 0) return refused(L, "mkdir", path);
   lua_pushboolean(L, 1);
-  return vglua_or_refuse(L, vg_make_dirs(luaL_checkstring(L, 1)), 1);
+  return vglua_or_refuse(L, vg_make_dirs(path), 1);
 }
 
 /* rename(from, to) -> true; replaces `to`, the directory is synced */

@@ -1,4 +1,6 @@
 /* core.log: the background writer. Its methods never raise because of the disk. */
+#include "bind/log.h"
+
 #include "bind/bind.h"
 #include "log/writer.h"
 
@@ -125,4 +127,8 @@ void vglua_open_log(lua_State *L) {
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   vglua_add_module(L, "log", functions);
+  lua_getfield(L, -1, "log");
+  luaL_register(L, NULL, vglua_log_events);
+  lua_pop(L, 1);
+  vglua_log_events_open(L);
 }

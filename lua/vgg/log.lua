@@ -9,7 +9,7 @@
 --   log_images { key, images = { log.Image(tensor, { caption = }) ... }, step, epoch }
 --   log_table { key, columns, rows, step, epoch }      cells: number, string, boolean, Image
 --   log_confusion_matrix { key, title, classes, matrix, step, epoch }
---   log_histogram { key, values = tensor | array, or edges and counts, step, epoch }
+--   log_histogram { key, values = tensor | array, or bins (edges) and counts, step, epoch }
 --   log_text { key, text, step, epoch }
 --   log_file { path, name }
 --   flush(durable)                               what was logged is in its files, soon
@@ -21,8 +21,10 @@ local util = require "vgg.util"
 local log = {}
 
 -- name -> module with new(run, context); further ones register here. context: resumed (the
--- run goes on), config (the run's), flags, experiment (name of the script), classes.
-log.known = { jsonl = "vgg.log.jsonl", wandb = "vgg.log.wandb" }
+-- run goes on), config (the run's), flags, experiment (name of the script), classes, tb_logs.
+-- Besides the methods above an object may have view(), the command that shows the run.
+log.known = { jsonl = "vgg.log.jsonl", tensorboard = "vgg.log.tensorboard",
+  wandb = "vgg.log.wandb" }
 
 log.methods = { "log_metrics", "log_summary", "log_config", "log_images", "log_table",
   "log_confusion_matrix", "log_histogram", "log_text", "log_file", "resume", "flush",

@@ -16,6 +16,7 @@ function Image.new(source, options)
     self.bytes, self.caption = source.png, options.caption or source.caption
   elseif type(source) == "userdata" or (type(source) == "table" and source.png) then
     self.source = source
+    self.tensor = type(source) == "userdata" and source or nil
   else
     error("Image: want a tensor, a figure or { png = bytes }, got " .. type(source), 3)
   end
@@ -27,12 +28,11 @@ function Image.is(value) return type(value) == "table" and getmetatable(value) =
 -- The bytes of a PNG file.
 function Image:png()
   if self.bytes then return self.bytes end
-  if type(self.source) == "userdata" then
-    self.bytes = require("vgg.plot").png(self.source, { scale = self.scale })
+  if self.tensor then
+    self.bytes = require("vgg.plot").png(self.tensor, { scale = self.scale })
   else
     self.bytes = self.source:png()
   end
-  self.source = nil
   return self.bytes
 end
 

@@ -106,6 +106,12 @@ function Jsonl:log_text(o)
   self:log_metrics { type = "text", key = o.key, step = o.step, epoch = o.epoch, text = o.text }
 end
 
+function Jsonl:log_histogram(o)
+  local h = require("vgg.log.histogram")(o)
+  self:log_metrics { type = "histogram", key = o.key, step = o.step, epoch = o.epoch,
+    bins = h.bins, counts = h.counts }
+end
+
 function Jsonl:log_file(o)
   self:log_metrics { type = "file", name = o.name, path = o.path }
 end

@@ -7,7 +7,7 @@ local function batch(t, stage, feed, scores, k)
   local x, y = feed:get(k, 0)
   local loss, outputs = t.task:validation_step(x, y, k)
   scores:update(loss:item(), outputs, y, feed:size_of(k, y))
-  t:call("on_" .. stage .. "_batch_end", k, outputs, y)
+  t:call("on_" .. stage .. "_batch_end", k, outputs, y, x)
 end
 
 local names = { val = "validation", test = "test", sanity = "sanity" }

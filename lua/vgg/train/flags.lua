@@ -59,7 +59,8 @@ local shared = {
   { "checkpoint_every_n_steps", nil, "steps between them", type = "int", min = 1 },
   { "log_every_n_steps", 50, "steps between rows of the log", type = "int", min = 1 },
   { "pictures", true, "curves, confusion matrix, samples, augmentation as pictures" },
-  { "logger", { "jsonl" }, "where the log goes" },
+  { "logger", { "jsonl" }, "where the log goes: jsonl, tensorboard, wandb" },
+  { "tb_logs", "tb_logs", "where TensorBoard's files go" },
   { "torch_cache_dir", "torch_cache", "where pretrained weights are kept", env = "TORCH_HOME" },
   { "json", false, "one JSON object on stdout instead of tables" },
 }
@@ -117,7 +118,7 @@ local passed = { "max_epochs", "max_steps", "max_time", "accumulate_grad_batches
   "fast_dev_run", "overfit_batches", "limit_train_batches", "limit_val_batches",
   "limit_test_batches", "num_sanity_val_steps", "run_name", "runs_dir", "resume", "overwrite",
   "monitor", "check_val_every_n_epoch", "checkpoint_every", "checkpoint_every_n_steps",
-  "log_every_n_steps", "pictures" }
+  "log_every_n_steps", "pictures", "tb_logs" }
 
 local function words(opt, data)
   return ("%s, augmentation %s%s"):format(data.choice.words, opt.augment,

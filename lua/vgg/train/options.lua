@@ -9,7 +9,8 @@ for name in ([[model task loss optimizer schedule metrics classes hyper_paramete
   limit_test_batches accumulate_grad_batches gradient_clip_val gradient_clip_algorithm
   log_every_n_steps num_sanity_val_steps check_val_every_n_epoch callbacks seed device precision
   deterministic monitor mode filename save checkpoint_every_n_steps checkpoint_every run_name
-  runs_dir resume overwrite pictures loggers progress header threads memory_limit split_words
+  runs_dir resume overwrite pictures loggers tb_logs progress header threads memory_limit
+  split_words
   data_words]]):gmatch "%S+" do
   known[name] = true
 end

@@ -40,7 +40,10 @@ function setup.callbacks(t)
   add(callbacks.ChanceLevel {})
   add(callbacks.ConfusionMatrix {})
   add(callbacks.Estimate {})
-  if o.pictures ~= false then add(callbacks.Pictures {}) end
+  if o.pictures ~= false then
+    add(callbacks.Pictures {})
+    add(callbacks.EpochPictures {})
+  end
   if o.progress ~= false then add(callbacks.Progress {}) end
   add(callbacks.Checkpoint { filename = o.filename, every = o.checkpoint_every,
     every_n_steps = o.checkpoint_every_n_steps })
@@ -61,7 +64,7 @@ local function open_run(t)
     or runs.create { name = o.run_name, root = o.runs_dir, overwrite = o.overwrite }
   t.loggers = log.open(o.loggers or { "jsonl" }, t.run, { resumed = t.resumed_run ~= nil,
     config = t.config.whole, flags = o.hyper_parameters, classes = t:class_names(),
-    experiment = config.experiment() })
+    experiment = config.experiment(), tb_logs = o.tb_logs })
 end
 
 local function resume(t)
