@@ -99,7 +99,7 @@ local function value_of(text)
   return v
 end
 
--- { { wall =, step =, version =, restart =, values = { { tag =, scalar =, image =, strings = } } } }
+-- { { step =, version =, restart =, values = { { tag =, scalar =, image =, strings = } } } }
 function tfevents.read(text)
   local records, rest = tfevents.records(text)
   local list = {}
