@@ -16,6 +16,9 @@ vg_status vg_png_write(uint8_t **out, size_t *size, const vg_pixels *pixels) {
                    pixels->width, pixels->height, pixels->channels);
   image.width = (png_uint_32)pixels->width;
   image.height = (png_uint_32)pixels->height;
+  /* Large pictures are drawings: trying every filter on them takes three times as long for a
+     quarter of the size. */
+  if ((int64_t)pixels->width * pixels->height > 1 << 18) image.flags = PNG_IMAGE_FLAG_FAST;
   image.format = pixels->channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
   bytes = PNG_IMAGE_PNG_SIZE_MAX(image);
   if (!(png = vg_alloc(bytes))) return VG_ENOMEM;

@@ -150,13 +150,19 @@ local function label_place(list, box, px, py, w)
   local best, least
   for i, place in ipairs { { left, py - 11 }, { left, py + 20 }, { px - w - 12, py + 4 },
     { px + 12, py + 4 }, { px + 11, py - 9 }, { px + 11, py + 18 }, { px - w - 11, py - 9 },
-    { px - w - 11, py + 18 }, { left, py - 26 }, { left, py + 35 } } do
+    { px - w - 11, py + 18 }, { left, py - 26 }, { left, py + 35 }, { px + 14, py - 25 },
+    { px - w - 14, py - 25 }, { px + 14, py + 34 }, { px - w - 14, py + 34 } } do
     local x, y = place[1], place[2]
     local out = x < box.x or x + w > box.x + box.w + 2 or y - 11 < box.y - 8 or
       y > box.y + box.h - 2
     local cost = crossings(list, box, x - 2, y - 11, w + 4, 14) + (out and 1000 or 0) + i / 10
+    for _, other in ipairs(box.labels) do
+      local apart = x > other.x + other.w or other.x > x + w or math.abs(y - other.y) > 13
+      if not apart then cost = cost + 100 end
+    end
     if not least or cost < least then best, least = place, cost end
   end
+  box.labels[#box.labels + 1] = { x = best[1], y = best[2], w = w }
   return best[1], best[2]
 end
 
@@ -234,7 +240,8 @@ return function(o)
   local top = draw_head(f, o, list)
   local xs, ys = {}, {}
   for i, s in ipairs(list) do xs[i], ys[i] = s.x, s.y end
-  local box = { y = top, h = math.max(24, f.height - top - (o.xlabel and 46 or 28)) }
+  local box = { labels = {}, y = top,
+    h = math.max(24, f.height - top - (o.xlabel and 46 or 28)) }
   local ya = axis(ys, o.yscale, o.ylim, math.max(2, math.floor(box.h / 46)), true)
   local widest = 0
   for _, text in ipairs(ya.text) do widest = math.max(widest, font.width(text, tick_size)) end

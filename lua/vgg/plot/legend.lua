@@ -12,7 +12,7 @@ local function arrange(list, width, size)
   for _, s in ipairs(list) do
     if s.name then
       local text = font.fit(s.name, size, width - sample - 6)
-      local w = sample + 6 + font.width(text, size)
+      local w = sample + 6 + 1.06 * font.width(text, size)
       if x > 0 and x + w > width then
         rows[#rows + 1], x = {}, 0
       end

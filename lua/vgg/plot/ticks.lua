@@ -42,8 +42,8 @@ local function decimals(step)
   return 12
 end
 
--- Text of a value on an axis with that step.
-local function label(v, step)
+-- Text of a value on an axis with that step and that largest size.
+local function label(v, step, most)
   local size = math.abs(v)
   if size < step * 1e-6 then return "0" end
   if size >= 1e7 or step < 1e-5 then
@@ -52,7 +52,7 @@ local function label(v, step)
   end
   local d = decimals(step)
   local text = ("%." .. d .. "f"):format(v)
-  if size >= 10000 and d == 0 then text = util.count(tonumber(text)) end
+  if most >= 10000 and d == 0 then text = util.count(tonumber(text)) end
   return (text:gsub("^%-", "−"))
 end
 
@@ -70,9 +70,10 @@ function ticks.linear(low, high, count, o)
     axis.low = math.floor(low / step + 1e-9) * step
     axis.high = math.ceil(high / step - 1e-9) * step
   end
+  local most = math.max(math.abs(axis.low), math.abs(axis.high))
   for i = math.ceil(axis.low / step - 1e-9), math.floor(axis.high / step + 1e-9) do
     axis.at[#axis.at + 1] = i * step
-    axis.text[#axis.text + 1] = label(i * step, step)
+    axis.text[#axis.text + 1] = label(i * step, step, most)
   end
   return axis
 end

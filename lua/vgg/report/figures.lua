@@ -27,13 +27,15 @@ local function panel(series, title, ylabel, xlim)
     width = 560, height = 380, xlim = xlim, xwhole = true }
 end
 
-local function join(panels, o)
+-- `bare` figures have no title, for places that give them one.
+local function join(panels, o, bare)
+  if bare then o.title = nil end
   if #panels == 0 then panels[1] = plot.curves { title = "no complete epoch", series = {} } end
   return plot.panels { columns = 2, title = o.title, note = o.note, unpack(panels) }
 end
 
 -- Loss and accuracy of one run; validation drawn solid, training dashed, single steps faint.
-function figures.curves(run)
+function figures.curves(run, bare)
   local panels = {}
   for _, m in ipairs(metrics) do
     local series = {}
@@ -56,11 +58,11 @@ function figures.curves(run)
     panels[#panels + 1] = panel(series, m[2], m[3], series[1] and series[1].faint and
       { 0, run:last().epoch })
   end
-  return join(panels, { title = ("Learning curves of %s"):format(run.name) })
+  return join(panels, { title = ("Learning curves of %s"):format(run.name) }, bare)
 end
 
 -- The same for several runs, a colour each.
-function figures.compare(runs)
+function figures.compare(runs, bare)
   local panels, few = {}, #runs <= 4
   for _, m in ipairs(metrics) do
     local series = {}
@@ -79,7 +81,7 @@ function figures.compare(runs)
     end
     panels[#panels + 1] = panel(series, m[2], m[3])
   end
-  return join(panels, { title = "Learning curves" })
+  return join(panels, { title = "Learning curves" }, bare)
 end
 
 -- nil for a run without one.
