@@ -186,6 +186,32 @@ describe("the tensorboard logger", function()
     assert.same({ { 20, 3 } }, tfevents.by_tag(events)["val/loss"])
   end)
 
+  it("repeats the scalars that the restart of the pictures' axis made void", function()
+    local both = log.open({ "jsonl", "tensorboard" }, run, { tb_logs = dir .. "/tb" })
+    local function rows(first, last)
+      for step = first, last do
+        both:log_metrics { type = "step", step = step, a = step, timing = { wall = 1000 + step } }
+      end
+    end
+    rows(1, 20)
+    both:log_metrics { type = "epoch", epoch = 2, step = 20, b = 2, timing = { wall = 1 } }
+    rows(21, 25)
+    both:close()
+    both = log.open({ "tensorboard", "jsonl" }, run, { tb_logs = dir .. "/tb", resumed = true })
+    both:resume { rows = 21, step = 20, epoch = 2 }
+    rows(21, 22)
+    both:close()
+    local files = event_files(dir .. "/tb/run/version_0")
+    local events = tfevents.read(read(files[2]))
+    assert.equal(3, events[2].step)
+    local by, want = tfevents.by_tag(events), {}
+    for step = 3, 22 do want[#want + 1] = { step, step } end
+    assert.same(want, by.a)
+    assert.same({ { 20, 2 } }, by.b)
+    assert.equal(1003, events[3].wall)
+    assert.equal(23, #fake.rows(run:path "metrics.jsonl"))
+  end)
+
   it("can be reached raw from a hook", function()
     local list = open()
     list:get "tensorboard":add(core.log.tb_scalars(nil, 3, { mine = 4 }))

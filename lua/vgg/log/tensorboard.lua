@@ -3,6 +3,7 @@
 local core = require "vgg.core"
 local Image = require "vgg.log.image"
 local hparams = require "vgg.log.tensorboard.hparams"
+local json = require "vgg.json"
 local Sink = require "vgg.log.sink"
 local util = require "vgg.util"
 
@@ -62,7 +63,7 @@ function TensorBoard.new(run, context)
   local self = setmetatable({ name = "tensorboard", step = 0, pictures = 0, at = {},
     context = context }, TensorBoard)
   self.root = context.tb_logs or "tb_logs"
-  self.run_name = run.name
+  self.run = run
   self.dir = directory(self, run, context)
   self.path = event_file(self.dir)
   self.sink = Sink.new "tensorboard"
@@ -78,8 +79,9 @@ function TensorBoard:view() return "tensorboard --logdir " .. self.root end
 -- Raw records, made by vgg.core.log.tb_*.
 function TensorBoard:add(record) self.sink:append(self.path, record) end
 
--- Values by tag, at a step of the trainer. A tag that has a value there keeps it.
-function TensorBoard:add_scalars(values, step)
+-- Values by tag, at a step of the trainer. A tag that has a value there keeps it. `wall`: seconds
+-- since 1970, default now.
+function TensorBoard:add_scalars(values, step, wall)
   if step ~= self.step then self.step, self.at = step, {} end
   local new, any = {}, false
   for tag, value in pairs(values) do
@@ -87,12 +89,12 @@ function TensorBoard:add_scalars(values, step)
       new[tag], self.at[tag], any = value, true, true
     end
   end
-  if any then self:add(events.tb_scalars(nil, step, new)) end
+  if any then self:add(events.tb_scalars(wall, step, new)) end
 end
 
 local elsewhere = { step = true, batch = true, type = true }
 
-function TensorBoard:log_metrics(row)
+local function add_row(self, row, wall)
   local values = {}
   for key, value in pairs(row) do
     if not elsewhere[key] then values[key] = value end
@@ -110,8 +112,10 @@ function TensorBoard:log_metrics(row)
   if row.timing and row.timing.images_per_second then
     values.images_per_second = row.timing.images_per_second
   end
-  self:add_scalars(values, row.step or self.step)
+  self:add_scalars(values, row.step or self.step, wall)
 end
+
+function TensorBoard:log_metrics(row) add_row(self, row) end
 
 function TensorBoard:log_summary(values) self:add_scalars(values, self.step) end
 
@@ -203,17 +207,37 @@ function TensorBoard:log_text(o) add_text(self, o.key, axis(self, o), o.text) en
 
 function TensorBoard:log_config(config)
   local flags = config.flags or self.context.flags or {}
-  self.sink:put(self.dir .. "/hparams.yaml", hparams.yaml(flags, self.run_name))
+  self.sink:put(self.dir .. "/hparams.yaml", hparams.yaml(flags, self.run.name))
   if self.context.resumed then return end
   self:add(hparams.layout(os.time()))
-  for _, record in ipairs(hparams.start(flags, self.run_name, os.time())) do self:add(record) end
+  for _, record in ipairs(hparams.start(flags, self.run.name, os.time())) do self:add(record) end
   self.has_hparams = true
 end
 
--- What the files before have beyond the checkpoint does not count.
+-- The first n rows of metrics.jsonl; nil when they are not there.
+local function rows_before(run, n)
+  local f, rows = io.open(run:path "metrics.jsonl", "rb"), {}
+  if not f then return nil end
+  for line in f:lines() do
+    if #rows == n then break end
+    rows[#rows + 1] = json.decode(line)
+  end
+  f:close()
+  return #rows == n and rows or nil
+end
+
+-- What the files before have beyond the checkpoint does not count. One number voids both axes, so
+-- that is the next epoch, and the scalars of later steps come again.
 function TensorBoard:resume(at)
-  self.step, self.at = at.step, {}
-  self:add(events.tb_restart(nil, at.step + 1))
+  local rows = at.rows and rows_before(self.run, at.rows)
+  self.step, self.at, self.pictures = at.step, {}, at.epoch
+  self:add(events.tb_restart(nil, (rows and at.epoch or at.step) + 1))
+  for _, row in ipairs(rows or {}) do
+    local numbers = row.type == "step" or row.type == "epoch" or row.type == "test"
+    if numbers and (row.step or at.step) > at.epoch then
+      add_row(self, row, row.timing and row.timing.wall)
+    end
+  end
 end
 
 function TensorBoard:flush(durable) self.sink:flush(durable) end
