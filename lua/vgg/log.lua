@@ -107,6 +107,13 @@ function log.open(names, run, context)
   return list
 end
 
+-- How a program ended, for close: its exit code in words.
+function log.outcome(code)
+  local interrupted = code == 130 or code == 143
+  return { status = code == 0 and "finished" or interrupted and "interrupted" or "failed",
+    code = code }
+end
+
 -- Closes every list that is still open.
 function log.close_all(outcome)
   for list in pairs(open) do list:close(outcome) end

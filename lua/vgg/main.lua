@@ -96,10 +96,17 @@ local function dispatch(name, argv, first)
   return require("vgg.script").run(name, set_arg(argv, first))
 end
 
+-- Loggers learn how the program ends while Lua still runs.
+local function close_loggers(code)
+  local log = package.loaded["vgg.log"]
+  if log then log.close_all(log.outcome(code)) end
+end
+
 -- os.exit closes the state, so that files are flushed and closed whoever ends the run.
 local function close_at_exit()
   local exit = os.exit
   os.exit = function(code, close) -- luacheck: ignore 122
+    close_loggers((code == nil or code == true) and 0 or tonumber(code) or 1)
     return exit(code == nil and 0 or code, close ~= false)
   end
 end
@@ -114,7 +121,7 @@ local function run_options(list)
   end
 end
 
-return function(...)
+local function run(...)
   local argv = { ... }
   local todo = parse(argv)
   if todo.help then
@@ -140,4 +147,12 @@ return function(...)
   end
   if #todo.run == 0 then require("vgg.script").run("-") end
   return 0
+end
+
+return function(...)
+  local errors = require "vgg.errors"
+  local ok, result = xpcall(run, errors.handler, ...)
+  close_loggers(ok and (tonumber(result) or 0) or util.is_failure(result) and result.exit or 1)
+  if not ok then error(result, 0) end
+  return result
 end

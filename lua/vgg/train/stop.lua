@@ -51,10 +51,7 @@ end
 
 -- How loggers hear of it when they close.
 function stop.outcome(e)
-  local kind = util.is_failure(e) and e.kind
-  local interrupted = kind == "interrupted" or kind == "terminated"
-  return { status = interrupted and "interrupted" or "failed",
-    code = util.is_failure(e) and e.exit or 1 }
+  return require("vgg.log").outcome(util.is_failure(e) and e.exit or 1)
 end
 
 return stop
