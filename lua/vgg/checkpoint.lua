@@ -139,9 +139,10 @@ end
 
 -- What a file holds, without reading tensors: { path =, bytes =, format =, kind =, prefix =,
 -- entries = { { name =, raw =, dtype =, shape =, bytes = } ... }, rest = (those that are not the
--- model's), meta =, plain =, texts = }, or nil, message.
-function checkpoint.inspect(path)
-  local o, message = open(path)
+-- model's), meta =, plain =, texts = }, or nil, message. wanted: tensors by name of the model that
+-- the weights are for, where that is known.
+function checkpoint.inspect(path, wanted)
+  local o, message = open(path, wanted)
   if not o then return nil, message end
   o.file:close()
   o.file = nil

@@ -83,6 +83,42 @@ describe("experiments/finetune.lua", function()
     assert.equal("airplane", meta.config.classes[1])
   end)
 
+  it("starts from a file of another head, frozen, then free; resumes without the file", function()
+    local few = " --limit-train-batches 2 --limit-val-batches 1 --limit-test-batches 1 "
+      .. "--batch-size 4 --log-every-n-steps 1 --num-sanity-val-steps 0 --runs-dir " .. dir
+    local vgg = require "vgg"
+    local source = vgg.models.vgg16_bn { head = "small", num_classes = 1000 }
+    vgg.save(source, dir .. "/source.pth", { legacy = true, meta = { note = "not ours" } })
+    local r = process.run(script .. data .. "--run-name tuned --max-epochs 1 --weights " .. dir
+      .. "/source.pth --freeze features --unfreeze-epoch 2 --lr-features 1e-4 "
+      .. "--normalize imagenet" .. few)
+    assert.equal(0, r.code, r.err)
+    assert.matches("source.pth: 91 tensors; classifier starts anew: classifier.0.weight is "
+      .. "1000x512 in the file, 4096x512 in VGG16BN (2 tensors skipped)", r.err, 1, true)
+    assert.matches("(14,723,136 frozen); Adam lr 0.0001, 0.001", r.err, 1, true)
+    assert.matches("normalised imagenet", r.err, 1, true)
+    local state, info = vgg.load_state(dir .. "/tuned/last.safetensors")
+    for name, t in pairs((source:state_dict())) do
+      if name:find "^features" then assert.is_true(t:equal(state[name]), name) end
+    end
+    assert.near(0.485, info.meta.config.normalize.mean[1], 1e-12)
+    core.fs.remove(dir .. "/source.pth")
+    r = process.run(script .. "--resume tuned --max-epochs 2 --runs-dir " .. dir)
+    assert.equal(0, r.code, r.err)
+    assert.matches("epoch 2: features trains from here", r.err, 1, true)
+  end)
+
+  it("says what --pretrained needs", function()
+    local variables = "HOME=" .. dir .. " TORCH_HOME=" .. dir .. "/none http_proxy= https_proxy="
+    local r = process.run(script .. data .. "--model cifar10net --pretrained --fast-dev-run",
+      variables)
+    assert.equal(2, r.code)
+    assert.matches("--pretrained: no ImageNet weights of cifar10net are known (of: ", r.err, 1,
+      true)
+    r = process.run(script .. data .. "--unfreeze-epoch 2 --fast-dev-run", variables)
+    assert.equal(2, r.code)
+  end)
+
   it("an unknown flag runs nothing, suggests, ends with 2", function()
     local r = process.run(script .. "--batchsize 8")
     assert.equal(2, r.code)

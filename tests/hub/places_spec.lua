@@ -141,20 +141,17 @@ describe("finding", function()
     core.fs.remove(dir .. "/torch_home/hub/checkpoints/" .. entry_file)
     assert.is_nil(find "other")
     scratch.write(root .. "/refs/main", "0123456789abcdef")
-    scratch.write(root .. "/snapshots/old/model.safetensors", "old")
-    assert.is_nil(find "other")
     scratch.write(root .. "/snapshots/0123456789abcdef/model.safetensors", "new")
+    scratch.write(root .. "/snapshots/old/model.safetensors", "old")
     assert.equal(root .. "/snapshots/0123456789abcdef/model.safetensors", find "other")
-    assert.equal("/e/models--some--net/snapshots/x/f", with({ HF_HUB_CACHE = "/e" }, function()
-      local open = io.open
-      io.open = function(path) -- luacheck: ignore 122
-        assert(path == "/e/models--some--net/refs/main")
-        return { read = function() return "x" end, close = function() end }
-      end
-      local ok, path = pcall(places.hugging_face, "some/net", "f")
-      io.open = open -- luacheck: ignore 122
-      assert(ok, path)
-      return path
-    end))
+    for _, case in ipairs {
+      { { HF_HUB_CACHE = "/e", HF_HOME = "/f" }, "/e" }, { { HF_HOME = "/f" }, "/f/hub" },
+      { { HOME = "/h" }, "/h/.cache/huggingface/hub" },
+      { { HOME = "/h", XDG_CACHE_HOME = "/x" }, "/x/huggingface/hub" },
+    } do
+      assert.equal(case[2] .. "/models--some--net", with(case[1], function()
+        return places.hugging_face "some/net"
+      end))
+    end
   end)
 end)

@@ -32,13 +32,9 @@ local function hf_cache()
     or cache_home() .. "/huggingface/hub")
 end
 
--- The file of a repository in Hugging Face's cache: the snapshot that `main` stands for.
-function places.hugging_face(repository, file)
-  local dir = ("%s/models--%s"):format(hf_cache(), (repository:gsub("/", "--")))
-  local f = io.open(dir .. "/refs/main", "r")
-  local commit = f and f:read "*l"
-  if f then f:close() end
-  return commit and ("%s/snapshots/%s/%s"):format(dir, commit, file)
+-- Directory of a repository in Hugging Face's cache.
+function places.hugging_face(repository)
+  return ("%s/models--%s"):format(hf_cache(), (repository:gsub("/", "--")))
 end
 
 -- Every path where a file may lie, the one of set_dir first.
@@ -58,8 +54,8 @@ end
 
 -- The same weights as timm keeps them, where it does: checked by nobody but their reader.
 function places.alternative(entry)
-  local path = entry.hf and places.hugging_face(entry.hf, "model.safetensors")
-  return path and fs.exists(path) and path or nil
+  local dir = entry.hf and places.hugging_face(entry.hf)
+  return dir and fs.exists(dir) and require("vgg.checkpoint.place").find(dir) or nil
 end
 
 return places

@@ -1,6 +1,7 @@
 -- Starting from trained weights: loading them into a model whose head may be another, and what the
 -- flags of an experiment say about it.
 local checkpoint = require "vgg.checkpoint"
+local fit = require "vgg.checkpoint.fit"
 local normalization = require "vgg.data.normalization"
 local runs = require "vgg.train.runs"
 local util = require "vgg.util"
@@ -26,61 +27,75 @@ local function head_of(model)
   return head
 end
 
-local function text(t) return #t.shape == 0 and "scalar" or table.concat(t.shape, "x") end
+local function text(shape) return #shape == 0 and "scalar" or table.concat(shape, "x") end
 
--- Whether the file's tensors below `head` are the model's; if not, what the first difference is.
-local function head_fits(model, head, given)
+local function below(name, head) return name:sub(1, #head + 1) == head .. "." end
+
+-- nil when the file's tensors below `head` are the model's, else what the first difference is.
+local function head_differs(model, head, there)
   local mine, names = model:state_dict()
   for _, name in ipairs(names) do
-    if name:sub(1, #head + 1) == head .. "." then
-      local counter = name:find "num_batches_tracked$"
-      if not given[name] and not counter then return false, name .. " is not in the file" end
-      if given[name] and text(given[name]) ~= text(mine[name]) then
-        return false, ("%s is %s in the file, %s in %s"):format(name, text(given[name]),
-          text(mine[name]), model.__name)
+    if below(name, head) then
+      local e = there[name]
+      if not e and not name:find "num_batches_tracked$" then
+        return name .. " is not in the file"
+      end
+      if e and text(e.shape) ~= text(mine[name].shape) then
+        return ("%s is %s in the file, %s in %s"):format(name, text(e.shape),
+          text(mine[name].shape), model.__name)
       end
     end
   end
-  for _, name in ipairs(util.keys(given)) do
-    if name:sub(1, #head + 1) == head .. "." and not mine[name] then
-      return false, name .. " of the file has no place in " .. model.__name
+  for _, name in ipairs(util.keys(there)) do
+    if below(name, head) and not mine[name] then
+      return name .. " of the file has no place in " .. model.__name
     end
   end
-  return true
 end
 
--- Copies `given` (name -> tensor) into the model. The body must fit; a head that does not is left
--- as it was made. Returns { loaded = count, skipped = count, head = name or nil, why = }.
-function pretrained.load(model, given)
-  local head = head_of(model)
-  local fits, why = head_fits(model, head, given)
-  local result, use = { loaded = 0, skipped = 0 }, {}
-  for name, tensor in pairs(given) do
-    if fits or name:sub(1, #head + 1) ~= head .. "." then
-      use[name], result.loaded = tensor, result.loaded + 1
-    else
+-- The file's tensors that are weights, by name.
+local function entries_of(info)
+  local there = {}
+  for _, e in ipairs(info.entries) do
+    if not e.name:find "^optimizer%." then there[e.name] = e end
+  end
+  return there
+end
+
+-- Copies a file's weights into a model. The body must fit; a head that does not is left as it was
+-- made, and not read. Returns { loaded = count, skipped = count, head = name or nil, why =, info =
+-- of checkpoint.inspect }.
+function pretrained.load(model, path)
+  local mine = model:state_dict()
+  local info, message = checkpoint.inspect(path, mine)
+  if not info then util.fail("data", "%s", message) end
+  local there, head = entries_of(info), head_of(model)
+  local why = head and head_differs(model, head, there)
+  local result = { loaded = 0, skipped = 0, head = why and head, why = why, info = info }
+  local wanted, entries = {}, {}
+  for name, tensor in pairs(mine) do
+    if not (why and below(name, head)) then wanted[name] = tensor end
+  end
+  for name, e in pairs(there) do
+    if why and below(name, head) then
       result.skipped = result.skipped + 1
+    else
+      entries[#entries + 1], result.loaded = e, result.loaded + 1
     end
   end
+  local fits, problem = fit.check(entries, wanted, { model = model.__name })
   if not fits then
-    result.head, result.why = head, why
-    for name, tensor in pairs((model:state_dict())) do
-      if name:sub(1, #head + 1) == head .. "." then use[name] = tensor end
-    end
+    local looks = not problem:find("looks like", 1, true) and
+      fit.looks_like(info.entries, model.__name) or ""
+    util.fail("data", "%s%s", problem, looks)
   end
-  model:load_state_dict(use)
+  local meta, failed = checkpoint.load_into(path, wanted, { strict = false })
+  if not meta then util.fail("data", "%s", failed) end
   return result
 end
 
--- The file that --weights means: itself, or the best checkpoint of a run.
-local function file_of(what, runs_dir)
-  local ending = what:match "%.(%w+)$"
-  if ending == "pth" or ending == "pt" or ending == "ckpt" or ending == "bin" then return what end
-  return runs.find(what, runs_dir, "best")
-end
-
 local function source(opt, model)
-  if opt.weights then return file_of(opt.weights, opt.runs_dir) end
+  if opt.weights then return runs.find(opt.weights, opt.runs_dir, "best") end
   local hub = require "vgg.hub"
   local name = (model:config() or {}).name
   if not hub.known[name] then
@@ -94,14 +109,14 @@ end
 
 -- The statistics that the images of the file's training were normalised with, as far as known:
 -- those of one of our runs, or ImageNet's where the head has its 1,000 classes.
-local function statistics(opt, file)
+local function statistics(opt, info)
   if opt.pretrained then return normalization.imagenet end
-  if file.meta and file.meta.config then return normalization.of_config(file.meta.config) end
-  for _, name in ipairs { "classifier.6.weight", "classifier.4.weight", "classifier.weight",
-    "classifier.0.weight", "fc.weight" } do
-    local t = file.tensors[name]
-    if t and t.shape[1] == 1000 then return normalization.imagenet end
+  if info.meta.config then return normalization.of_config(info.meta.config) end
+  local last
+  for _, e in ipairs(info.entries) do
+    if #e.shape == 2 then last = e end
   end
+  return last and last.shape[1] == 1000 and normalization.imagenet or nil
 end
 
 local function warn_about(theirs, data)
@@ -122,13 +137,11 @@ function pretrained.of_flags(opt, model, data)
   if not opt.pretrained and not opt.weights then return model end
   if opt.resume and runs.resumable(opt.resume, opt.runs_dir) then return model end
   local path = source(opt, model)
-  local file, why = checkpoint.load(path, { skip = "optimizer." })
-  if not file then util.fail("data", "%s", why) end
-  local r = pretrained.load(model, file.tensors)
+  local r = pretrained.load(model, path)
   util.log("info", "weights %s: %d tensors%s", path, r.loaded, r.head and
     ("; %s starts anew: %s%s"):format(r.head, r.why, r.skipped > 0 and
       (" (%d tensors skipped)"):format(r.skipped) or "") or "")
-  warn_about(statistics(opt, file), data)
+  warn_about(statistics(opt, r.info), data)
   return model
 end
 
