@@ -30,25 +30,34 @@ static vg_status read_all(void **out, const vg_tensor *t) {
   return VG_OK;
 }
 
-static vg_stats stats_of(const void *data, const vg_tensor *t) {
+/* `runs` stretches of `length` elements, `step` apart. */
+typedef struct part {
+  int64_t first, runs, length, step;
+} part;
+
+static vg_stats stats_of(const void *data, vg_dtype dtype, part p) {
   vg_stats s = {.min = INFINITY, .max = -INFINITY};
   double sum = 0, square = 0;
   int64_t n = 0;
-  for (int64_t i = 0; i < t->n; i++) {
-    double v = load(data, t->dtype, i);
-    if (isnan(v)) continue;
-    if (v < s.min) s.min = v;
-    if (v > s.max) s.max = v;
-    sum += v;
-    n++;
-  }
-  s.nan = t->n - n;
-  if (n == 0) return (vg_stats){NAN, NAN, NAN, NAN, s.nan};
+  for (int64_t r = 0; r < p.runs; r++)
+    for (int64_t i = p.first + r * p.step; i < p.first + r * p.step + p.length; i++) {
+      double v = load(data, dtype, i);
+      if (isnan(v)) continue;
+      if (v < s.min) s.min = v;
+      if (v > s.max) s.max = v;
+      s.zeros += v == 0;
+      s.infinite += isinf(v) != 0;
+      sum += v;
+      n++;
+    }
+  s.nan = p.runs * p.length - n;
+  if (n == 0) return (vg_stats){NAN, NAN, NAN, NAN, s.nan, 0, 0};
   s.mean = sum / (double)n;
-  for (int64_t i = 0; i < t->n; i++) { /* second pass: no loss to a large mean */
-    double v = load(data, t->dtype, i);
-    if (!isnan(v)) square += (v - s.mean) * (v - s.mean);
-  }
+  for (int64_t r = 0; r < p.runs; r++) /* second pass: no loss to a large mean */
+    for (int64_t i = p.first + r * p.step; i < p.first + r * p.step + p.length; i++) {
+      double v = load(data, dtype, i);
+      if (!isnan(v)) square += (v - s.mean) * (v - s.mean);
+    }
   s.std = n > 1 ? sqrt(square / (double)(n - 1)) : 0;
   return s;
 }
@@ -57,7 +66,25 @@ vg_status vg_tensor_stats(vg_stats *out, const vg_tensor *t) {
   void *host = NULL;
   vg_status st;
   VG_TRY(read_all(&host, t));
-  *out = stats_of(host, t);
+  *out = stats_of(host, t->dtype, (part){.runs = 1, .length = t->n});
+done:
+  vg_free(host);
+  return st;
+}
+
+vg_status vg_channel_stats(vg_stats *out, const vg_tensor *t) {
+  void *host = NULL;
+  int64_t channels, inner;
+  vg_status st;
+  if (t->ndim < 2)
+    return vg_fail(VG_ESHAPE, "channel_stats: want N x C x ..., got %s", vg_shape_str(t));
+  channels = t->shape[1];
+  inner = vg_numel(t->ndim - 2, t->shape + 2);
+  VG_TRY(read_all(&host, t));
+  for (int64_t c = 0; c < channels; c++)
+    out[c] = stats_of(
+        host, t->dtype,
+        (part){.first = c * inner, .runs = t->shape[0], .length = inner, .step = channels * inner});
 done:
   vg_free(host);
   return st;

@@ -200,7 +200,7 @@ function Module:extend(name) return class(name, self) end
 
 -- ---- the rest of the family, each in its file ----
 
-for _, part in ipairs { "walk", "state", "show" } do
+for _, part in ipairs { "walk", "state", "show", "trace" } do
   for name, method in pairs(require("vgg.nn." .. part)) do Module[name] = method end
 end
 
