@@ -39,6 +39,7 @@ static void open_errors(lua_State *L) {
   X(index)         \
   X(device)        \
   X(signals)       \
+  X(attach)        \
   X(print)         \
   X(data)          \
   X(augment)       \

@@ -12,8 +12,8 @@
 #include "bind/bind.h"
 #include "device/interrupt.h"
 
-enum { INT, TERM, USR1, COUNT };
-static const int numbers[COUNT] = {SIGINT, SIGTERM, SIGUSR1};
+enum { INT, TERM, USR1, QUIT, COUNT };
+static const int numbers[COUNT] = {SIGINT, SIGTERM, SIGUSR1, SIGQUIT};
 static const int64_t TWO_SECONDS = 2000000000;
 
 /* One set for the process, as signals are; written by the thread that owns the state. */
@@ -22,9 +22,9 @@ static struct {
   const void *owner;        /* the registry of the state that asked last */
   pthread_t thread;         /* the one that runs it */
   atomic_bool deferred;
-  atomic_int pending; /* SIGINT or SIGTERM seen while deferred, 0 none */
-  atomic_bool checkpoint;
-  _Atomic int64_t last_press; /* ns */
+  atomic_int pending;             /* SIGINT or SIGTERM seen while deferred, 0 none */
+  atomic_bool checkpoint, prompt; /* SIGUSR1, SIGQUIT */
+  _Atomic int64_t last_press;     /* ns */
   atomic_bool reading; /* the prompt waits: presses cancel the line and never end the process */
   atomic_int arming;   /* interruptions being set up */
   bool installed[COUNT];
@@ -54,6 +54,7 @@ void vglua_signals_interrupt(lua_State *L) {
 }
 
 bool vglua_signals_pressed(void) { return vg_interrupted(); }
+bool vglua_signals_ending(void) { return atomic_load(&sig.pending) != 0; }
 
 void vglua_signals_clear(lua_State *L) {
   while (atomic_load(&sig.arming)) sched_yield(); /* another thread is between the two */
@@ -88,6 +89,7 @@ static void on_signal(int number) {
   if (number == SIGINT) on_interrupt();
   if (number == SIGTERM && atomic_exchange(&sig.pending, SIGTERM) == SIGTERM) _exit(143);
   if (number == SIGUSR1) atomic_store(&sig.checkpoint, true);
+  if (number == SIGQUIT) atomic_store(&sig.prompt, true);
 }
 
 /* No SA_RESTART: a blocked read shall come back. */
@@ -140,7 +142,7 @@ static int l_defer(lua_State *L) {
     atomic_store(&sig.pending, 0);
     atomic_store(&sig.checkpoint, false);
     atomic_store(&sig.deferred, true);
-    for (int i = 0; i < COUNT; i++) install(i);
+    for (int i = 0; i < QUIT; i++) install(i);
   } else {
     atomic_store(&sig.deferred, false);
     atomic_store(&sig.last_press, 0);
@@ -149,13 +151,34 @@ static int l_defer(lua_State *L) {
   return 0;
 }
 
-/* signals.pending() -> nil, "INT" or "TERM" (until the next defer), "USR1" (told once) */
+/* signals.prompts(true): SIGQUIT (Ctrl-\\) only shows in pending() until the next defer(false). */
+static int l_prompts(lua_State *L) {
+  (void)L;
+  own(L);
+  atomic_store(&sig.prompt, false);
+  install(QUIT);
+  return 0;
+}
+
+/* signals.hold(false): while a prompt stands inside a training, SIGINT stops what was typed;
+   SIGTERM still shows in pending(). hold(true): the training's again. */
+static int l_hold(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TBOOLEAN);
+  atomic_store(&sig.deferred, lua_toboolean(L, 1));
+  atomic_store(&sig.last_press, 0);
+  atomic_store(&sig.prompt, false);
+  return 0;
+}
+
+/* signals.pending() -> nil, "INT" or "TERM" (until the next defer), "USR1", "QUIT" (told once) */
 static int l_pending(lua_State *L) {
   int p = atomic_load(&sig.pending);
   if (p)
     lua_pushstring(L, p == SIGINT ? "INT" : "TERM");
   else if (atomic_exchange(&sig.checkpoint, false))
     lua_pushliteral(L, "USR1");
+  else if (atomic_exchange(&sig.prompt, false))
+    lua_pushliteral(L, "QUIT");
   else
     lua_pushnil(L);
   return 1;
@@ -172,11 +195,9 @@ static int l_reset(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"defer", l_defer},
-                                     {"pending", l_pending},
-                                     {"watch", l_watch},
-                                     {"reset", l_reset},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"defer", l_defer}, {"pending", l_pending}, {"watch", l_watch}, {"prompts", l_prompts},
+    {"hold", l_hold},   {"reset", l_reset},     {NULL, NULL}};
 
 static int state_closes(lua_State *L) {
   if (sig.owner == lua_topointer(L, LUA_REGISTRYINDEX)) vglua_signals_unwatch();

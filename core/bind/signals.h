@@ -1,8 +1,9 @@
-/* SIGINT, SIGTERM and SIGUSR1. Nothing is installed until a host or a trainer asks for it.
+/* SIGINT, SIGTERM, SIGUSR1 and SIGQUIT. Nothing is installed until a host or a trainer asks for it.
 
    watch: SIGINT stops the running code (core calls return VG_EINTR, Lua code that is not compiled
    meets a hook); a second one within two seconds, with the code still running, ends the process.
-   defer: SIGINT and SIGTERM only note themselves, so that the trainer can finish its step. */
+   defer: SIGINT and SIGTERM only note themselves, so that the trainer can finish its step. SIGQUIT
+   stays the system's unless the trainer asks for it: it opens a prompt between two steps. */
 #ifndef VG_BIND_SIGNALS_H
 #define VG_BIND_SIGNALS_H
 
@@ -17,6 +18,8 @@ VG_API void vglua_signals_watch(lua_State *L);
 VG_API void vglua_signals_unwatch(void);
 /* Whether one has been asked for and not been delivered yet. */
 VG_API bool vglua_signals_pressed(void);
+/* Whether SIGTERM (or a deferred SIGINT) waits to be looked at. */
+VG_API bool vglua_signals_ending(void);
 /* An interruption is being delivered: takes down the flag and the hook. */
 VG_API void vglua_signals_clear(lua_State *L);
 /* The same, and forgets when SIGINT came: what ran has ended. */

@@ -56,14 +56,18 @@ static int wait_for_byte(void) {
   sigaddset(&block, SIGINT);
   sigaddset(&block, SIGWINCH);
   sigaddset(&block, SIGCONT);
+  sigaddset(&block, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &block, &old);
-  rc = vglua_signals_pressed() || ed.resized || ed.continued ? -1 : ppoll(&p, 1, NULL, &old);
+  rc = vglua_signals_pressed() || vglua_signals_ending() || ed.resized || ed.continued
+           ? -1
+           : ppoll(&p, 1, NULL, &old);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   if (rc > 0) return 1;
   if (vglua_signals_pressed()) {
     ed.interrupted = true;
     return -1;
   }
+  if (vglua_signals_ending()) return -1;
   if (ed.resized) el_resize(ed.el);
   if (ed.continued) el_set(ed.el, EL_PREP_TERM, 1);
   if (ed.resized || ed.continued) el_set(ed.el, EL_REFRESH);

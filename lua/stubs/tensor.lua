@@ -31,9 +31,14 @@ function Tensor:item() end
 ---@return string
 function Tensor:summary() end
 
----{ min, max, mean, std, nan }: over what is not NaN, and how many are NaN.
+---{ min, max, mean, std, nan, zeros, infinite }: over what is not NaN, and how many are NaN, 0,
+---infinite.
 ---@return table
 function Tensor:stats() end
+
+---The same of every channel of N x C x ...: an array of C tables.
+---@return table
+function Tensor:channel_stats() end
 
 ---Whether |x - y| <= atol + rtol |y| everywhere.
 ---@option rtol 1e-5 relative tolerance
