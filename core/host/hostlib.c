@@ -86,10 +86,14 @@ static int l_mkdir(lua_State *L) {
 }
 
 void host_open(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"isatty", l_isatty}, {"columns", l_columns},      {"list", l_list},
-      {"mkdir", l_mkdir},   {"readline", host_readline}, {"remember", host_remember},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"isatty", l_isatty},
+                                       {"columns", l_columns},
+                                       {"list", l_list},
+                                       {"mkdir", l_mkdir},
+                                       {"readline", host_readline},
+                                       {"remember", host_remember},
+                                       {"ask", host_ask},
+                                       {NULL, NULL}};
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "loaded");
   lua_getfield(L, -1, "vgg.host");

@@ -4,11 +4,15 @@
 
 #include <lua.h>
 
-/* Fills the table with isatty, columns, list, mkdir, readline, remember. */
+/* Fills the table with isatty, columns, ask, list, mkdir, readline, remember. */
 void host_open(lua_State *L);
 
 /* readline(prompt [, complete]) and remember(text) of lineedit.c */
 int host_readline(lua_State *L);
 int host_remember(lua_State *L);
+
+/* ask(text, final, seconds) -> what the terminal answers up to the character `final`, nil when it
+   does not (or is none). Keys pressed meanwhile are lost. */
+int host_ask(lua_State *L);
 
 #endif

@@ -17,9 +17,9 @@
 ---@return Summary
 function vgg.summary(model, options) end
 
----Looks inside a model: p = probe(model, "features.7"); model(x); p.act is what the layer gave last.
----p.grad { x, target = "dog" } is the gradient of the loss there, p:stats() the statistics of its
----channels, p:dead() the channels that are always 0; p:remove() takes it out again.
+---Looks inside a model: p = probe(model, "features.7"); model(x); p.act is what the layer gave
+---last. p.grad { x, target = "dog" } is the gradient of the loss there, p:stats() the statistics of
+---its channels, p:dead() the channels that are always 0; p:remove() takes it out again.
 ---@class Probe
 ---@field act the layer's last output
 ---@field grad function of { x, target = }: gradient of the loss with respect to the output
@@ -54,8 +54,8 @@ function vgg.probe.occlusion(model, x, options) end
 function vgg.probe.top_images(model, path, channel, source, options) end
 
 ---One forward and backward with an eye on every layer: shape, mean, std, share of zeros, gradient
----norm; layers that are dead, exploding, vanishing or not finite are named in words. The model stays
----as it is. The result prints itself; rows, flagged().
+---norm; layers that are dead, exploding, vanishing or not finite are named in words. The model
+---stays as it is. The result prints itself; rows, flagged().
 ---@option target largest score class name, number or labels whose loss is differentiated
 ---@return Trace
 function Module:trace(x, options) end

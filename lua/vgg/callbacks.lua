@@ -11,7 +11,7 @@ local from = {
   Checkpoint = "checkpoint", EarlyStopping = "early_stopping", LearningRateMonitor = "lr_monitor",
   ChanceLevel = "chance_level", ConfusionMatrix = "confusion_matrix", Progress = "progress",
   Estimate = "estimate", Freeze = "freeze", Pictures = "pictures",
-  EpochPictures = "epoch_pictures",
+  EpochPictures = "epoch_pictures", Attach = "attach", Watch = "watch",
 }
 
 return setmetatable(callbacks, {

@@ -16,6 +16,7 @@ Without a script: the prompt on a terminal, else standard input as a script.]=]
 
 -- One line each; the word is the file name in lua/vgg/cmd.
 local commands = {
+  attach = "a prompt inside a training that runs (started with --repl)",
   compare = "two runs or more side by side: curves, best epochs, tests, classes",
   fetch = "download and check CIFAR-10 or pretrained weights",
   summary = "layers, MACs and training memory of a model, checkpoint or run",

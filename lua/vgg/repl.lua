@@ -82,11 +82,16 @@ function repl.loop(session, read, remember)
   return session.failed and 1 or 0
 end
 
-local function interactive(session, host)
+local recalled = false -- the line editor has the entries of former sessions
+
+local function interactive(session, host, words)
   local history = require "vgg.repl.history"
   local path = history.path(host)
-  for _, entry in ipairs(path and history.load(path) or {}) do host.remember(entry) end
-  session.out(banner(session.core) .. "\n")
+  for _, entry in ipairs(path and not recalled and history.load(path) or {}) do
+    host.remember(entry)
+  end
+  recalled = true
+  session.out(words .. "\n")
   local last
   repl.loop(session, terminal_reader(session, host), function(entry)
     if entry == last then return end
@@ -96,6 +101,47 @@ local function interactive(session, host)
   end)
   session.out("\n")
   return 0
+end
+
+-- A prompt in the middle of a program. options: words (said first), vars (names and values), line
+-- (of vgg.core.attach; else the terminal). Returns what was typed and went well.
+function repl.inside(options)
+  local host, core = package.loaded["vgg.host"], require "vgg.core"
+  local session, read
+  if options.line then
+    local attached = require "vgg.repl.attached"
+    session = attached.session(options.line, core)
+    read = attached.reader(session, options.line)
+  else
+    session = Session.new { host = host, core = core, colour = util.colour(1),
+      width = util.width(), timing = true }
+  end
+  session.lets_go = true
+  for name, value in pairs(options.vars or {}) do
+    session.vars[name], session.declared[name] = value, true
+  end
+  local compiled = jit and jit.status()
+  if compiled then -- compiled loops do not see Ctrl-C
+    jit.off()
+    jit.flush()
+  end
+  local ok, why = pcall(function()
+    if not read then return interactive(session, host, options.words) end
+    session.out(options.words .. "\n")
+    repl.loop(session, read, function() end)
+  end)
+  if options.line then options.line:running(false) end
+  if compiled then jit.on() end
+  if not ok then error(why, 0) end
+  return session.saved
+end
+
+-- Whether a prompt can be opened on this terminal; nil and the reason when not.
+function repl.has_terminal()
+  local host = package.loaded["vgg.host"]
+  if not (host and host.readline) then return nil, "only vgglua has a prompt" end
+  if util.isatty(0) and util.isatty(1) then return true end
+  return nil, "standard input and output are no terminal"
 end
 
 -- options: script (run first, its locals become variables), args
@@ -115,7 +161,7 @@ function repl.run(options)
     jit.off()
     jit.flush()
   end
-  if terminal then return interactive(session, host) end
+  if terminal then return interactive(session, host, banner(core)) end
   return repl.loop(session, pipe_reader(), function() end)
 end
 

@@ -1,29 +1,42 @@
--- show(x): an image tensor (3 x H x W, 1 x H x W or H x W) in the terminal, two pixels a character.
--- Values are stretched from smallest to largest; options { low =, high = } fix the range.
+-- show(x): an image tensor (3 x H x W, 1 x H x W or H x W) in the terminal: by kitty's or sixel
+-- graphics, two pixels a character, or as characters. Values are stretched from smallest to
+-- largest; { low =, high = } fix the range, protocol = what draws it, scale = screen pixels a
+-- pixel.
+local core = require "vgg.core"
+local graphics = require "vgg.show.graphics"
+local protocol = require "vgg.show.protocol"
 local util = require "vgg.util"
 
 local ramp = " .:-=+*#%@"
 
 local function planes_of(x)
   if x.ndim == 4 and x.shape[1] == 1 then x = x[1] end
-  local t = x:float():totable()
-  if x.ndim == 2 then return { t, t, t } end
-  if x.ndim == 3 and x.shape[1] == 1 then return { t[1], t[1], t[1] } end
-  if x.ndim == 3 and x.shape[1] == 3 then return t end
+  if x.ndim == 3 and x.shape[1] == 1 then x = x[1] end
+  if x.ndim == 2 then return x, 1 end
+  if x.ndim == 3 and x.shape[1] == 3 then return x, 3 end
   error("show: want an image of 3 x H x W, 1 x H x W or H x W, got " ..
-    table.concat(x.shape, "x"), 3)
+    table.concat(x.shape, "x"), 4)
 end
 
--- The picture as text, with 24-bit colour or as characters.
-local function picture(x, options)
-  local planes, s = planes_of(x), x:stats()
+-- Levels 0..255: a function(channel, row, column), height, width.
+local function levels(x, options)
+  local image, channels = planes_of(x)
+  local s = image:stats()
   local low, high = options.low or s.min, options.high or s.max
   local scale = high > low and 255 / (high - low) or 0
+  local t = image:float():totable()
+  local planes = channels == 1 and { t, t, t } or t
   local function level(c, i, j)
     local v = (planes[c][i][j] - low) * scale
     return v ~= v and 0 or math.max(0, math.min(255, math.floor(v + 0.5)))
   end
-  local h, w, lines = #planes[1], #planes[1][1], {}
+  return level, #planes[1], #planes[1][1]
+end
+
+-- The picture as text, with 24-bit colour or as characters.
+local function picture(x, options)
+  local level, h, w = levels(x, options)
+  local lines = {}
   local function rgb(i, j) return level(1, i, j), level(2, i, j), level(3, i, j) end
   for i = 1, h, 2 do
     local cells = {}
@@ -42,9 +55,44 @@ local function picture(x, options)
   return table.concat(lines, "\n")
 end
 
-return setmetatable({ picture = picture }, {
-  __call = function(_, x, options)
-    options = options or {}
-    print(picture(x, { low = options.low, high = options.high, colour = util.colour(1) }))
-  end,
-})
+-- Bytes of the picture, enlarged by a whole number; width, height.
+local function pixels(x, options)
+  local level, h, w = levels(x, options)
+  local scale, rows = options.scale or math.max(1, math.floor(192 / math.max(h, w))), {}
+  for i = 1, h do
+    local row = {}
+    for j = 1, w do
+      row[j] = string.char(level(1, i, j), level(2, i, j), level(3, i, j)):rep(scale)
+    end
+    rows[i] = table.concat(row):rep(scale)
+  end
+  return table.concat(rows), w * scale, h * scale
+end
+
+local draw = {}
+function draw.ascii(x, o) return picture(x, { low = o.low, high = o.high }) end
+function draw.blocks(x, o) return picture(x, { low = o.low, high = o.high, colour = true }) end
+function draw.sixel(x, o) return graphics.sixel(pixels(x, o)) end
+function draw.kitty(x, o)
+  local rgb, w, h = pixels(x, o)
+  return graphics.kitty(core.image.encode_png(rgb, w, h, 3))
+end
+
+local known = { low = true, high = true, protocol = true, scale = true, out = true }
+
+local function show(_, x, options)
+  local o = options or {}
+  util.check_options("show", o, known, 3)
+  if type(x) ~= "userdata" then error("show: want a tensor", 2) end
+  local how = o.protocol or protocol.of_terminal()
+  if not draw[how] then
+    error(("show: no protocol '%s'%s"):format(tostring(how), util.hint(tostring(how), draw)), 2)
+  end
+  local text = draw[how](x, o) .. "\n"
+  if o.out then return o.out(text) end
+  io.stdout:write(text)
+  io.stdout:flush()
+end
+
+return setmetatable({ picture = picture, draw = draw, protocol = protocol.of_terminal },
+  { __call = show })

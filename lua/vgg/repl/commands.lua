@@ -167,6 +167,11 @@ end)
 
 add("quit", "leave (also Ctrl-D)", function() return true end)
 
+add("continue", "go on with the training (also Ctrl-D)", function(session)
+  if session.lets_go then return true end
+  complain(session, "nothing waits behind this prompt; :quit leaves")
+end)
+
 local function show_help(session, name)
   name = name:match("^%s*(.-)%s*$")
   if name == "" then return list.help.fn(session, "") end

@@ -166,6 +166,7 @@ function Session:error_text(e, name)
     local line = source_line(self, frame)
     lines[#lines + 1] = ("  %s:%d: %s"):format(where, frame.line,
       line and line:match("^%s*(.-)%s*$") or frame.what)
+    if self.lets_go and frame.source == name then break end -- below is the training
   end
   return table.concat(lines, "\n") .. "\n"
 end

@@ -62,6 +62,8 @@ local shared = {
   { "logger", { "jsonl" }, "where the log goes: jsonl, tensorboard, wandb" },
   { "tb_logs", "tb_logs", "where TensorBoard's files go" },
   { "torch_cache_dir", "torch_cache", "where pretrained weights are kept", env = "TORCH_HOME" },
+  { "repl", false, "Ctrl-\\ or 'vgglua attach RUN' opens a prompt between two steps" },
+  { "watch", false, "apply safe edits of the script while it trains" },
   { "json", false, "one JSON object on stdout instead of tables" },
 }
 
@@ -114,7 +116,7 @@ end
 
 local passed = { "max_epochs", "max_steps", "max_time", "accumulate_grad_batches",
   "gradient_clip_val", "gradient_clip_algorithm", "seed", "device", "precision", "threads",
-  "memory_limit",
+  "memory_limit", "repl", "watch",
   "fast_dev_run", "overfit_batches", "limit_train_batches", "limit_val_batches",
   "limit_test_batches", "num_sanity_val_steps", "run_name", "runs_dir", "resume", "overwrite",
   "monitor", "check_val_every_n_epoch", "checkpoint_every", "checkpoint_every_n_steps",

@@ -12,6 +12,8 @@ function loop.poll(t)
   local signal = t.listening and signals.pending()
   if signal == "USR1" then
     t.checkpoint_asked = true
+  elseif signal == "QUIT" then
+    t.prompt_asked = true
   elseif signal then
     t.stop_reason, t.signal = "signal", signal
   end

@@ -10,6 +10,7 @@ for name in ([[model task loss optimizer schedule metrics classes hyper_paramete
   log_every_n_steps num_sanity_val_steps check_val_every_n_epoch callbacks seed device precision
   deterministic monitor mode filename save checkpoint_every_n_steps checkpoint_every run_name
   runs_dir resume overwrite pictures loggers tb_logs progress header threads memory_limit
+  repl watch
   split_words
   data_words]]):gmatch "%S+" do
   known[name] = true

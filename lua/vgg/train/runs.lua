@@ -25,6 +25,7 @@ end
 -- Files a trainer leaves in a run's directory.
 local function ours(file)
   return file:match "%.safetensors$" or file:match "^metrics%.jsonl" or
+    file:match "^script%.%d+%.lua$" or file == "attach.sock" or
     file:match "^config%.json" or file:match "^clock%.json" or file:match "^summary%.json"
     or file:match "^tensorboard%.json" or file:match "^wandb%.json"
     or file:match "^curves%.[ps][nv]g$" or file:match "^confusion_matrix%.png$"

@@ -10,7 +10,17 @@ function signals.listen(on)
   if core.signals then core.signals.defer(on) end
 end
 
--- nil, "INT", "TERM" or "USR1"
+-- From now until listen(false), SIGQUIT (Ctrl-\) shows in pending(), too.
+function signals.prompts()
+  if core.signals then core.signals.prompts() end
+end
+
+-- hold(false): a prompt stands inside the training and Ctrl-C is its own; hold(true): over.
+function signals.hold(on)
+  if core.signals then core.signals.hold(on) end
+end
+
+-- nil, "INT", "TERM", "USR1" or "QUIT"
 function signals.pending()
   return core.signals and core.signals.pending() or nil
 end
