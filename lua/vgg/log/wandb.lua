@@ -124,7 +124,7 @@ function Logger:log_confusion_matrix(o)
 end
 
 function Logger:log_histogram(o)
-  log(self, o, o.counts and wandb.Histogram { counts = o.counts, edges = o.edges }
+  log(self, o, o.counts and wandb.Histogram { counts = o.counts, edges = o.bins }
     or wandb.Histogram(o.values))
 end
 

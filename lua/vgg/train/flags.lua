@@ -59,7 +59,7 @@ local shared = {
   { "checkpoint_every_n_steps", nil, "steps between them", type = "int", min = 1 },
   { "log_every_n_steps", 50, "steps between rows of the log", type = "int", min = 1 },
   { "pictures", true, "curves, confusion matrix, samples, augmentation as pictures" },
-  { "logger", { "jsonl" }, "where the log goes: jsonl, tensorboard, wandb" },
+  { "logger", { "jsonl", "wandb" }, "where the log goes: jsonl, tensorboard, wandb" },
   { "tb_logs", "tb_logs", "where TensorBoard's files go" },
   { "torch_cache_dir", "torch_cache", "where pretrained weights are kept", env = "TORCH_HOME" },
   { "repl", false, "Ctrl-\\ or 'vgglua attach RUN' opens a prompt between two steps" },
