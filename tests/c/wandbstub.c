@@ -135,7 +135,7 @@ static json_t *upsert(json_t *v) {
                    "bucket", "id", "r1", "name", name, "displayName",
                    text(v, "displayName", "quiet-stub-1"), "description", "config", "sweepName",
                    "project", "id", "p", "name", text(v, "project", "uncategorized"), "entity",
-                   "id", "e", "name", text(v, "entity", "stub"), "historyLineCount", 0, "inserted",
+                   "id", "e", "name", text(v, "entity", "stub"), "historyLineCount", getenv("STUB_LINES") ? atoi(getenv("STUB_LINES")) : 0, "inserted",
                    inserted);
 }
 
@@ -152,9 +152,9 @@ static json_t *run_files(json_t *v) {
 }
 
 static json_t *artifact_files(json_t *v) {
-  json_t *edges = json_array(), *f;
+  json_t *edges = json_array(), *f, *input = json_object_get(v, "input");
   size_t i;
-  json_array_foreach(json_object_get(v, "artifactFiles"), i, f) {
+  json_array_foreach(json_object_get(input ? input : v, "artifactFiles"), i, f) {
     char url[1200];
     snprintf(url, sizeof url, "http://127.0.0.1:%d/storage/artifact/%s", stub.port,
              text(f, "name", ""));
@@ -196,12 +196,26 @@ static json_t *graphql(const char *op, json_t *v) {
   if (strcmp(op, "RunResumeStatus") == 0)
     return json_pack("{s{s{ss ss s{ss ss} sO}}}", "data", "model", "id", "p", "name", "p", "entity",
                      "id", "e", "name", "stub", "bucket", stub.bucket);
+  if (strcmp(op, "ArtifactType") == 0)
+    return json_pack("{s{s{s{s{ss}}}}}", "data", "project", "artifact", "artifactType", "name",
+                     "run_table");
   return json_pack("{s{}}", "data");
+}
+
+/* The operation's name, from the query's text where it is not given. */
+static const char *operation(json_t *body, char *to, size_t size) {
+  const char *q = text(body, "query", ""), *name = text(body, "operationName", NULL);
+  if (name) return name;
+  q += strspn(q, " \n");
+  q += strcspn(q, " ");
+  q += strspn(q, " ");
+  snprintf(to, size, "%.*s", (int)strcspn(q, " ({"), q);
+  return to;
 }
 
 /* ---- the log ---- */
 
-static void log_request(const request *r, json_t *body, const char *fate) {
+static void log_request(const request *r, const char *op, json_t *body, const char *fate) {
   char auth[300], type[100], agent[200], stub_header[50], blob[20] = "";
   json_t *line;
   char *s;
@@ -216,8 +230,8 @@ static void log_request(const request *r, json_t *body, const char *fate) {
       fclose(f);
     }
   }
-  line = json_pack("{si sf ss ss ss ss ss ss ss si sO? ss}", "n", ++stub.lines, "t", now(),
-                   "method", r->method, "path", r->path, "authorization",
+  line = json_pack("{si sf ss ss ss ss ss ss ss ss si sO? ss}", "n", ++stub.lines, "t", now(), "op",
+                   op, "method", r->method, "path", r->path, "authorization",
                    header_value(r, "\r\nAuthorization", auth, sizeof auth), "type",
                    header_value(r, "\r\nContent-Type", type, sizeof type), "agent",
                    header_value(r, "\r\nUser-Agent", agent, sizeof agent), "x_stub",
@@ -331,6 +345,7 @@ static bool serve(int c, request *r) {
   char *reply;
   const char *op;
   rule u = {0}, *found;
+  char name[64];
   bool go_on, failing;
   if (strncmp(r->path, "/stub/", 6) == 0) {
     steer(c, r->path);
@@ -338,7 +353,7 @@ static bool serve(int c, request *r) {
   }
   pthread_mutex_lock(&stub.lock);
   body = json_loadb(r->body, r->length, JSON_ALLOW_NUL, NULL);
-  op = text(body, "operationName", "");
+  op = operation(body, name, sizeof name);
   found = find_rule(op, r->path);
   if (found) {
     u = *found;
@@ -346,7 +361,7 @@ static bool serve(int c, request *r) {
   }
   failing = (u.status && u.status != 200) || u.close;
   reply = failing && !u.after ? NULL : reply_of(r, op, body);
-  log_request(r, body, failing && !u.after ? "failed" : reply ? "served" : "unknown");
+  log_request(r, op, body, failing && !u.after ? "failed" : reply ? "served" : "unknown");
   json_decref(body);
   pthread_mutex_unlock(&stub.lock);
   if (u.delay) pause_ms(u.delay);
