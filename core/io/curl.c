@@ -41,7 +41,15 @@ static void open_once(void) {
         find(lib, "curl_easy_cleanup", &api.easy_cleanup) &&
         find(lib, "curl_easy_strerror", &api.easy_strerror) &&
         find(lib, "curl_slist_append", &api.slist_append) &&
-        find(lib, "curl_slist_free_all", &api.slist_free_all);
+        find(lib, "curl_slist_free_all", &api.slist_free_all) &&
+        find(lib, "curl_multi_init", &api.multi_init) &&
+        find(lib, "curl_multi_add_handle", &api.multi_add_handle) &&
+        find(lib, "curl_multi_remove_handle", &api.multi_remove_handle) &&
+        find(lib, "curl_multi_perform", &api.multi_perform) &&
+        find(lib, "curl_multi_poll", &api.multi_poll) &&
+        find(lib, "curl_multi_wakeup", &api.multi_wakeup) &&
+        find(lib, "curl_multi_info_read", &api.multi_info_read) &&
+        find(lib, "curl_multi_cleanup", &api.multi_cleanup);
   if (!all || api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
     snprintf(reason, sizeof reason, "the libcurl that is installed cannot be used");
 }

@@ -43,8 +43,11 @@ static bool failed(vg_wandb_writer *w) {
   return yes;
 }
 
-static void tell(const vg_wandb_writer *w, vg_wandb_news kind, const char *text, size_t n) {
-  if (w->told.tell) w->told.tell(w->told.arg, kind, text, n);
+/* Nobody listens any more once the writer was abandoned. */
+static void tell(vg_wandb_writer *w, vg_wandb_news kind, const char *text, size_t n) {
+  vg_lock_take(&w->lock);
+  if (w->told.tell && !w->abandoned) w->told.tell(w->told.arg, kind, text, n);
+  vg_lock_give(&w->lock);
 }
 
 /* ---- on the thread ---- */

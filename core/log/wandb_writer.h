@@ -15,9 +15,12 @@ typedef enum vg_wandb_news {
   VG_WANDB_SUMMARY,     /* the whole summary as JSON */
   VG_WANDB_EVENT,       /* a sample of the system as JSON */
   VG_WANDB_CONSOLE,     /* 'o' or 'e' (standard output, error), then a line without its end */
-  VG_WANDB_CONFIG,      /* variables of UpsertBucket as JSON */
+  VG_WANDB_CONFIG,      /* the whole config as JSON, changed */
   VG_WANDB_UPLOAD,      /* path below files/ */
   VG_WANDB_ARTIFACT,    /* an artifact as JSON, see wandb_artifact.c */
+  VG_WANDB_RESUME,      /* asks for an earlier run: variables of RunResumeStatus as JSON */
+  VG_WANDB_FILES,       /* the directory of what is uploaded */
+  VG_WANDB_START,       /* variables of the first UpsertBucket as JSON */
 } vg_wandb_news;
 
 typedef struct vg_wandb_writer_options {

@@ -4,6 +4,7 @@
 local core = require "vgg.core"
 local environment = require "vgg.wandb.environment"
 local media = require "vgg.wandb.media"
+local online = require "vgg.wandb.online"
 local plot = require "vgg.wandb.plot"
 local Run = require "vgg.wandb.run"
 local settings = require "vgg.wandb.settings"
@@ -20,15 +21,10 @@ local wandb = {
 local known = { project = 1, entity = 1, name = 1, group = 1, job_type = 1, tags = 1, notes = 1,
   config = 1, mode = 1, resume = 1, id = 1, dir = 1, key = 1, base_url = 1, console = 1 }
 
--- A fresh directory for a run; "-1" and so on behind a name that is taken.
+-- A fresh directory for a run.
 local function directory(s, start)
-  local name = ("%s/%srun-%s-%s"):format(s.directory, s.mode == "online" and "" or "offline-",
-    os.date("%Y%m%d_%H%M%S", start), s.id)
-  local dir, n = name, 0
-  while core.fs.exists(dir) do
-    n = n + 1
-    dir = ("%s-%d"):format(name, n)
-  end
+  local dir = online.free(("%s/%srun-%s-%s"):format(s.directory,
+    s.mode == "online" and "" or "offline-", os.date("%Y%m%d_%H%M%S", start), s.id))
   for _, part in ipairs { "/files", "/logs" } do
     local ok, why = core.fs.mkdir(dir .. part)
     if not ok then util.fail("data", "wandb: %s", why) end
@@ -77,15 +73,17 @@ function wandb.start(o, defaults)
   local git, repository = environment.git "."
   s.git = git
   s.project = s.project or repository or "uncategorized"
-  s.id = s.id or settings.random(8)
+  online.choose_id(s)
   s.platform = ("%s-%s"):format(jit.os:lower(), jit.arch == "x64" and "x86_64" or jit.arch)
+  local sender = s.mode == "online" and online.open(s)
   local start = core.wall_clock()
   local dir = directory(s, start)
   local writer, why = core.wandb.open { path = ("%s/run-%s.wandb"):format(dir, s.id), start = start,
-    stats_interval = s.stats_interval }
+    stats_interval = s.stats_interval, sender = sender or nil }
   if not writer then util.fail("data", "%s", why) end
   point_at(s, dir)
-  local run = Run.new(s, { dir = dir, writer = writer, start = start }, o.config)
+  local run = Run.new(s, { dir = dir, writer = writer, start = start, sender = sender or nil },
+    o.config)
   run:begin()
   return run
 end

@@ -127,6 +127,17 @@ static const char *text(json_t *o, const char *key, const char *otherwise) {
   return s && s[0] ? s : otherwise;
 }
 
+/* A name as part of a URL. */
+static const char *escaped(const char *from, char *to, size_t size) {
+  size_t n = 0;
+  for (; *from && n + 4 < size; from++)
+    n += (size_t)snprintf(to + n, size - n,
+                          strchr("/-_.~", *from) || isalnum(*from) ? "%c" : "%%%02X",
+                          (unsigned char)*from);
+  to[n] = 0;
+  return to;
+}
+
 static json_t *upsert(json_t *v) {
   const char *name = text(v, "name", "none");
   bool inserted = !json_object_get(stub.seen, name);
@@ -135,16 +146,17 @@ static json_t *upsert(json_t *v) {
                    "bucket", "id", "r1", "name", name, "displayName",
                    text(v, "displayName", "quiet-stub-1"), "description", "config", "sweepName",
                    "project", "id", "p", "name", text(v, "project", "uncategorized"), "entity",
-                   "id", "e", "name", text(v, "entity", "stub"), "historyLineCount", getenv("STUB_LINES") ? atoi(getenv("STUB_LINES")) : 0, "inserted",
-                   inserted);
+                   "id", "e", "name", text(v, "entity", "stub"), "historyLineCount",
+                   getenv("STUB_LINES") ? atoi(getenv("STUB_LINES")) : 0, "inserted", inserted);
 }
 
 static json_t *run_files(json_t *v) {
   json_t *list = json_array(), *f;
   size_t i;
   json_array_foreach(json_object_get(v, "files"), i, f) {
-    char url[1200];
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/storage/%s", stub.port, json_string_value(f));
+    char url[1200], name[1000];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/storage/%s", stub.port,
+             escaped(json_string_value(f), name, sizeof name));
     json_array_append_new(list, json_pack("{sO ss}", "name", f, "uploadUrl", url));
   }
   return json_pack("{s{s{ss s[s] so}}}", "data", "createRunFiles", "runID", "r1", "uploadHeaders",
@@ -155,9 +167,9 @@ static json_t *artifact_files(json_t *v) {
   json_t *edges = json_array(), *f, *input = json_object_get(v, "input");
   size_t i;
   json_array_foreach(json_object_get(input ? input : v, "artifactFiles"), i, f) {
-    char url[1200];
+    char url[1200], name[1000];
     snprintf(url, sizeof url, "http://127.0.0.1:%d/storage/artifact/%s", stub.port,
-             text(f, "name", ""));
+             escaped(text(f, "name", ""), name, sizeof name));
     json_array_append_new(
         edges, json_pack("{s{ss ss s[s] sn s{sO}}}", "node", "storagePath", "x", "uploadUrl", url,
                          "uploadHeaders", "X-Stub:two", "uploadMultipartUrls", "artifact", "id",

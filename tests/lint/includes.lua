@@ -20,7 +20,8 @@ local below = {
 local libraries = { -- pattern of a system header -> folders that may include it
   { "^lua", "bind host" }, { "^lauxlib", "bind host" },
   { "^dnnl", "cpu" }, { "^oneapi", "cpu" }, { "^immintrin", "cpu data" }, { "^omp%.h", "cpu data" },
-  { "^curl/", "io" }, { "^jansson", "io" }, { "^cuda", "" }, { "^cudnn", "" }, { "^cublas", "" },
+  { "^curl/", "io" },
+  { "^jansson", "io log" }, { "^cuda", "" }, { "^cudnn", "" }, { "^cublas", "" },
   { "^png", "image" }, { "^editline", "host" }, { "^histedit", "host" },
 }
 

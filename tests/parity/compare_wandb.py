@@ -16,12 +16,15 @@ import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 import urllib.parse
 import urllib.request
 
+import yaml
 from PIL import Image
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -35,8 +38,11 @@ REASONS = [
     ("config._wandb.e.*", "the machine is described by another program: no Python, but CPU and memory, "
                           "which the official client sends only with its system monitor"),
     ("files.wandb-metadata.json.*", "as config._wandb.e"),
-    ("files.requirements.txt", "a list of Python packages"),
-    ("files.config.yaml._wandb.*", "as config._wandb"),
+    ("*requirements.txt", "a list of Python packages"),
+    ("files.config.yaml._wandb.cli_version", "no Python client wrote this"),
+    ("files.config.yaml._wandb.python_version", "there is no Python"),
+    ("files.config.yaml._wandb.t.*", "as config._wandb.t"),
+    ("files.config.yaml._wandb.e.*", "as config._wandb.e"),
     ("files.output.log*", "the console of the official run is off in this comparison"),
     ("history.*._timestamp", "time"), ("history.*._runtime", "time"),
     ("summary._timestamp", "time"), ("summary._runtime", "time"), ("summary._wandb.runtime", "time"),
@@ -46,8 +52,8 @@ REASONS = [
     ("artifacts.*.manifest.*.skip_cache", "our files need not be copied into the tool's cache"),
     ("artifacts.*.manifest.media/images/*", "other bytes, same pixels: another PNG encoder"),
     ("artifacts.*.digest", "follows from the digests of its files"),
-    ("artifacts.*.manifest.*.digest", "the file holds names of images, which are sums of PNG bytes, or "
-                                      "the order of keys differs"),
+    ("artifacts.*.manifest.*.digest", "the official client puts blanks between the tokens of its JSON; names "
+                                      "of images are sums of PNG bytes"),
     ("artifacts.*.manifest.*.size", "as digest"),
 ]
 
@@ -113,18 +119,20 @@ class Log:
             return "NaN"
         return value
 
+    def config(self, config):
+        metrics = config["_wandb"]["value"]["m"]
+        for m in metrics:  # the order of the list is nobody's business
+            if "5" in m:
+                m["5"] = metrics[m["5"] - 1].get("1")
+        config["_wandb"]["value"]["m"] = {m.get("1") or m.get("2"): m for m in metrics}
+        return self.plain({k: v["value"] for k, v in config.items()})
+
     def run(self):
         out, config = {}, {}
         for v in self.operations("UpsertBucket"):
             out.update({k: x for k, x in v.items() if x is not None and k not in ("config", "entity", "id")})
             config = json.loads(v["config"]) if v["config"] else config
-        wandb = config["_wandb"]["value"]
-        metrics = wandb["m"]
-        for m in metrics:  # the order of the list is nobody's business
-            if "5" in m:
-                m["5"] = metrics[m["5"] - 1].get("1")
-        wandb["m"] = {m.get("1") or m.get("2"): m for m in metrics}
-        return out, {k: v["value"] for k, v in config.items()}
+        return out, self.config(config)
 
     def stream(self):
         lines, out = {}, {"complete": None, "exitcode": None, "uploaded": set()}
@@ -140,7 +148,7 @@ class Log:
                     if name == "wandb-history.jsonl":
                         assert at not in lines.get(name, {}), f"row {at} twice"
                     lines.setdefault(name, {})[at] = line
-        out["uploaded"] = sorted(self.plain(x) for x in out["uploaded"])
+        out["uploaded"] = {self.plain(x): True for x in out["uploaded"]}
         return lines, out
 
     def files(self):
@@ -153,7 +161,7 @@ class Log:
             elif path.endswith(".json"):
                 out[self.plain(path)] = self.plain(json.loads(data))
             elif path.endswith(".yaml"):
-                out[path] = self.plain(yaml(data.decode()))
+                out[path] = self.config(yaml.safe_load(data))
             else:
                 out[path] = data.decode()
         return out
@@ -164,7 +172,7 @@ class Log:
         for v in self.operations("CreateArtifact"):
             i = v["input"]
             name = i["artifactCollectionName"]
-            out[name] = {k: i[k] for k in ("artifactTypeName", "aliases", "digest", "digestAlgorithm",
+            out[name] = {k: i.get(k) for k in ("artifactTypeName", "aliases", "digest", "digestAlgorithm",
                                            "entityName", "projectName", "runName", "description",
                                            "metadata", "enableDigestDeduplication", "historyStep")}
         for r in self.requests:
@@ -193,29 +201,14 @@ class Log:
         run, config = self.run()
         history = lines.get("wandb-history.jsonl", {})
         return {
-            "run": self.plain(run), "config": self.plain(config),
+            "run": self.plain(run), "config": config,
             "history": {str(i): self.plain(json.loads(line)) for i, line in history.items()},
             "summary": self.plain(json.loads(lines["wandb-summary.json"][0])),
-            "console": lines.get("output.log", {}), "end": end,
+            "console": {str(i): re.sub(r"\d\d\d\d-\d\d-\d\dT[\d:.]+ ", "", line)
+                        for i, line in lines.get("output.log", {}).items()}, "end": end,
             "files": self.files(), "artifacts": self.artifacts(),
             "unknown": [r["path"] for r in self.requests if r["fate"] == "unknown"],
         }
-
-
-def yaml(text):
-    """The small YAML of config.yaml as {path: text}."""
-    out, path = {}, []
-    for line in text.splitlines():
-        depth = (len(line) - len(line.lstrip())) // 4
-        body = line.strip()
-        if body.startswith("- "):
-            out[".".join(path)] = out.get(".".join(path), "") + body[2:].strip("\"'") + ","
-            continue
-        key, _, value = body.partition(":")
-        path = path[:depth] + [key.strip("\"'")]
-        if value.strip():
-            out[".".join(path)] = value.strip().strip("\"'")
-    return out
 
 
 def flat(value, path=""):
@@ -235,6 +228,31 @@ def differences(official, ours):
 
 def reason(path):
     return next((why for pattern, why in REASONS if fnmatch.fnmatchcase(path, pattern)), None)
+
+
+def decode(path):
+    """Every record is one the official package knows, without a field that it does not."""
+    from wandb.proto import wandb_internal_pb2
+    data, at, parts, count = path.read_bytes(), 7, b"", 0
+    assert data[:7] == b":W&B\xe1\xbe\x00"
+    while at < len(data):
+        left = 32768 - at % 32768
+        if left < 7:
+            at += left
+            continue
+        crc, n, kind = struct.unpack("<IHB", data[at:at + 7])
+        assert zlib.crc32(data[at + 6:at + 7 + n]) == crc and at + 7 + n <= len(data)
+        parts += data[at + 7:at + 7 + n]
+        at += 7 + n
+        if kind in (1, 4):
+            record = wandb_internal_pb2.Record.FromString(parts)
+            size = record.ByteSize()
+            record.DiscardUnknownFields()
+            assert record.ByteSize() == size == len(parts), f"record {record.num} has unknown fields"
+            assert record.WhichOneof("record_type"), f"record {record.num} is empty"
+            count, parts = count + 1, b""
+    assert not parts
+    return count
 
 
 class Stub:
@@ -263,6 +281,8 @@ def record(build, directory, mode, command):
                    WANDB_X_DISABLE_STATS="true", WANDB_DISABLE_GIT="true")
         subprocess.run([*command, mode], env=env, cwd=directory, check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
+        for log in directory.glob("wandb/*run-*/run-*.wandb"):
+            decode(log)
         if mode == "offline":
             del env["WANDB_RUN_ID"]
             runs = list(directory.glob("wandb/offline-run-*"))

@@ -10,10 +10,14 @@ end
 
 local run = wandb.init {
   project = "parity", name = "first", group = "g1", tags = { "a", "b" }, notes = "some notes",
-  job_type = "train", mode = (...), console = false,
+  job_type = "train", mode = (...),
   config = { lr = 1e-3, epochs = 3, augment = "dlcv", nested = { depth = 3, on = true },
     list = { 1, 2, 3 }, nothing = vgg.json.null },
 }
+print "a line"
+io.stdout:write "12%\r34%\r"
+io.stdout:write "done\n"
+io.stderr:write "caf\195\169, to standard error\n"
 run:define_metric "step"
 run:define_metric("train/*", { step_metric = "step" })
 run:define_metric("val/*", { step_metric = "step" })

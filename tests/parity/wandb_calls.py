@@ -18,8 +18,12 @@ def main():
         job_type="train", mode=sys.argv[1],
         config={"lr": 1e-3, "epochs": 3, "augment": "dlcv", "nested": {"depth": 3, "on": True},
                 "list": [1, 2, 3], "nothing": None},
-        settings=wandb.Settings(console="off", x_disable_stats=True, disable_git=True,
+        settings=wandb.Settings(console="wrap", silent=True, x_disable_stats=True, disable_git=True,
                                 save_code=False, disable_code=True))
+    print("a line")
+    sys.stdout.write("12%\r34%\r")
+    sys.stdout.write("done\n")
+    sys.stderr.write("caf\u00e9, to standard error\n")
     run.define_metric("step")
     run.define_metric("train/*", step_metric="step")
     run.define_metric("val/*", step_metric="step")

@@ -1,6 +1,8 @@
 -- The small files beside a run's log that people look at; `wandb sync` makes its own.
 local environment = require "vgg.wandb.environment"
 local json = require "vgg.json"
+local upsert = require "vgg.wandb.upsert"
+local util = require "vgg.util"
 
 local files = {}
 
@@ -33,12 +35,11 @@ local function yaml(out, indent, key, v)
   end
 end
 
--- config.yaml of a config.
-function files.config_yaml(config)
-  local out, keys = {}, {}
-  for k in pairs(config) do keys[#keys + 1] = k end
-  table.sort(keys)
-  for _, k in ipairs(keys) do
+-- config.yaml of a run.
+function files.config_yaml(run)
+  local out, config = {}, { _wandb = upsert.own(run) }
+  for k, v in pairs(run.config_values) do config[k] = v end
+  for _, k in ipairs(util.keys(config)) do
     out[#out + 1] = scalar(k) .. ":"
     yaml(out, "    ", "value", config[k])
   end

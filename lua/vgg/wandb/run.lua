@@ -7,8 +7,10 @@ local files = require "vgg.wandb.files"
 local json = require "vgg.json"
 local media = require "vgg.wandb.media"
 local Metrics = require "vgg.wandb.metrics"
+local online = require "vgg.wandb.online"
 local plot = require "vgg.wandb.plot"
 local Table = require "vgg.wandb.table"
+local upsert = require "vgg.wandb.upsert"
 local util = require "vgg.util"
 
 local Run = { __name = "vgg.wandb.Run" }
@@ -28,11 +30,15 @@ end
 function Run.new(s, place, config)
   local self = setmetatable({ settings = s, id = s.id, name = s.name, project = s.project,
     entity = s.entity, dir = place.dir, writer = place.writer, start = place.start,
+    sender = place.sender,
     mode = s.mode, step = s.starting_step or 0, pending = {}, summary_values = {}, written = {},
     metrics = Metrics.new(), config_values = {}, visualize = {}, metric_records = {} }, Run)
   self.files_dir = place.dir .. "/files"
   self:proxies()
-  for key, v in pairs(config or {}) do self.config_values[key] = Run.plain(v) end
+  for _, values in ipairs { s.earlier_config or {}, config or {} } do
+    for key, v in pairs(values) do self.config_values[key] = Run.plain(v) end
+  end
+  for key, v in pairs(s.earlier_summary or {}) do self.summary_values[key] = v end
   return self
 end
 
@@ -104,7 +110,8 @@ function Run:begin()
     start_time = environment.timestamp(self.start), telemetry = self.telemetry, git = s.git })
   self:record("environment", self.environment)
   self:local_file("wandb-metadata.json", files.metadata(self.environment))
-  self:local_file("config.yaml", files.config_yaml(self.config_values))
+  self:local_file("config.yaml", files.config_yaml(self))
+  if self.sender then online.begin(self) end
   if s.console then
     self.listening = console.start(function(stream, line) self:console_line(stream, line) end)
   end
@@ -164,7 +171,8 @@ function Run:log_artifact(a)
       storage_policy_config = { { key = "storageLayout", value_json = '"V2"' } },
       contents = contents } })
   self:tell("artifact", json.encode { type = a.type, name = a.name, digest = a.digest,
-    client_id = a.client_id, sequence_client_id = a.sequence_client_id, contents = contents })
+    client_id = a.client_id, sequence_client_id = a.sequence_client_id, contents = contents,
+    step = self.step })
   return a
 end
 
@@ -194,7 +202,7 @@ function Run:log_config(values)
   for key, v in pairs(values) do changed[key] = Run.plain(v) end
   for key, v in pairs(changed) do self.config_values[key] = v end
   self:record("config", { update = items(changed) })
-  self:local_file("config.yaml", files.config_yaml(self.config_values))
+  self:local_file("config.yaml", files.config_yaml(self))
   self.config_changed = true
 end
 
@@ -219,7 +227,7 @@ end
 function Run:tell_config()
   if not self.config_changed then return end
   self.config_changed = false
-  if self.mode == "online" then self:tell("config", require("vgg.wandb.upsert").config(self)) end
+  if self.mode == "online" then self:tell("config", upsert.config(self)) end
 end
 
 -- ---- rows ----
@@ -265,6 +273,7 @@ function Run:commit()
   self:record("history", { item = items(row), step = { num = self.step } })
   self:tell_config()
   self:tell("history", encode(row))
+  if self.sender then online.watch(self) end
   self.step = self.step + 1
 end
 
@@ -328,9 +337,13 @@ local function last_records(self, code)
   local seconds = math.floor(self:runtime())
   self:update_summary { _runtime = self.summary_values._runtime or seconds }
   self:local_file("wandb-summary.json", self:summary_text() .. "\n")
-  self:local_file("config.yaml", files.config_yaml(self.config_values))
+  self:local_file("config.yaml", files.config_yaml(self))
   if self.printed then
     self:local_file("output.log", table.concat(self.printed, "\n") .. "\n")
+    self:tell("upload", "output.log")
+  end
+  for _, name in ipairs { "wandb-summary.json", "config.yaml", "wandb-metadata.json" } do
+    self:tell("upload", name)
   end
   self:tell_config()
   self:record("exit", { exit_code = code, runtime = seconds })
@@ -344,22 +357,25 @@ function Run:finish(code)
   if self.listening then console.stop(self.listening) end
   local ok, why = pcall(last_records, self, code or 0)
   self.finished = true
-  if self.mode == "online" then self:finish_online(code or 0) end
   local closed, message = self.writer:close()
   self.finished_well = ok and closed or false
   if not ok or not closed then self:warn("%s", tostring(why or message)) end
+  if self.sender then self.finished_well = online.finish(self, code or 0) and self.finished_well end
+  if (code or 0) == 0 then online.forget(self.settings) end
   self:say_where()
   return self.finished_well
 end
 
--- The command that uploads the run.
+-- The command that uploads the run, or what the server did not take of it.
 function Run:sync_command()
-  local plain = not self.dir:match "[^%w_./+,:=@-]"
-  return "wandb sync " .. (plain and self.dir or util.shell_quote(self.dir))
+  local dir = self.rest or self.dir
+  local plain = not dir:match "[^%w_./+,:=@-]"
+  return "wandb sync " .. (plain and dir or util.shell_quote(dir))
 end
 
 function Run:say_where()
-  if self.settings.silent or self.settings.quiet or self.mode == "online" then return end
+  if self.settings.silent or self.settings.quiet then return end
+  if self.mode == "online" and not self.rest then return end
   util.log("info", "upload  %s", self:sync_command())
 end
 

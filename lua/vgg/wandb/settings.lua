@@ -147,6 +147,9 @@ local function mode_of(o, file)
   return mode
 end
 
+-- A number of the settings that are called private: WANDB_X_NAME or WANDB__NAME.
+local function private(name) return tonumber(env("WANDB_X_" .. name) or env("WANDB__" .. name)) end
+
 -- Everything known before a run starts; `o` are the arguments of init, `defaults` hold for what
 -- nothing else says.
 function settings.read(o, defaults)
@@ -173,11 +176,21 @@ function settings.read(o, defaults)
   s.email, s.program = env "WANDB_USER_EMAIL", env "WANDB_PROGRAM"
   s.silent, s.quiet = settings.flag "WANDB_SILENT", settings.flag "WANDB_QUIET"
   s.console = env "WANDB_CONSOLE" ~= "off" and o.console ~= false
-  s.stats_interval = tonumber(env "WANDB_X_STATS_SAMPLING_INTERVAL"
-    or env "WANDB__STATS_SAMPLING_INTERVAL") or 15
+  s.stats_interval = private "STATS_SAMPLING_INTERVAL" or 15
   if settings.flag "WANDB_X_DISABLE_STATS" or settings.flag "WANDB__DISABLE_STATS" then
     s.stats_interval = 0
   end
+  s.app_url = env "WANDB_APP_URL"
+  s.agent = env "WANDB_X_USER_AGENT"
+  s.insecure = settings.flag "WANDB_INSECURE_DISABLE_SSL"
+  s.init_timeout = tonumber(env "WANDB_INIT_TIMEOUT")
+  s.times = {
+    interval = private "FILE_STREAM_TRANSMIT_INTERVAL", heartbeat = private "HEARTBEAT_SECONDS",
+    wait_min = private "GRAPHQL_RETRY_WAIT_MIN_SECONDS",
+    wait_max = private "GRAPHQL_RETRY_WAIT_MAX_SECONDS",
+    timeout = tonumber(env "WANDB_HTTP_TIMEOUT") or private "GRAPHQL_TIMEOUT_SECONDS",
+    finish_idle = private "FINISH_IDLE_SECONDS", finish_total = private "FINISH_TOTAL_SECONDS",
+  }
   check_name("run id", s.id, "[:;,#?/'\\%%]", 128)
   check_name("project", s.project, "[/\\#?%%:]", 128)
   return s

@@ -22,7 +22,8 @@ local function telemetry(t)
 end
 
 -- Definitions in the order they were made, later ones of a name in the place of earlier ones; an
--- x-axis that was not defined gets an entry of its own.
+-- x-axis that was not defined gets an entry of its own. Patterns stand for what they match; they do
+-- not count as defined.
 local function metrics(records)
   local list, at = json.array {}, {}
   local function place(name)
@@ -33,22 +34,29 @@ local function metrics(records)
     return at[name]
   end
   for _, r in ipairs(records) do
-    local name = r.name or r.glob_name
-    local index = r.step_metric and place(r.step_metric)
-    local i = place(name)
-    list[i] = { ["1"] = r.name, ["2"] = r.glob_name, ["5"] = index,
-      ["6"] = numbers(r.options, options), ["7"] = numbers(r.summary, summaries), ["8"] = r.goal }
+    local flags = { step_sync = r.options.step_sync, hidden = r.options.hidden,
+      defined = r.options.defined and not r.glob_name }
+    if not r.expanded_from_glob then
+      local index = r.step_metric and place(r.step_metric)
+      list[place(r.name or r.glob_name)] = { ["1"] = r.name, ["2"] = r.glob_name, ["5"] = index,
+        ["6"] = numbers(flags, options), ["7"] = numbers(r.summary, summaries), ["8"] = r.goal }
+    end
   end
   return list
 end
 
--- The config's text.
-function upsert.config(run)
+-- W&B's own part of the config.
+function upsert.own(run)
   local own = { t = telemetry(run.telemetry), m = metrics(run.metric_records),
     e = { [run.environment.writer_id] = environment.metadata(run.environment) },
     visualize = next(run.visualize) and run.visualize or nil }
   for key, v in pairs(run.settings.kept or {}) do own[key] = own[key] or v end -- of a resumed run
-  local all = { _wandb = { value = own } }
+  return own
+end
+
+-- The config's text.
+function upsert.config(run)
+  local all = { _wandb = { value = upsert.own(run) } }
   for key, v in pairs(run.config_values) do all[key] = { value = v } end
   return json.encode(all)
 end
