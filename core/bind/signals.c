@@ -22,6 +22,7 @@ static struct {
   const void *owner;        /* the registry of the state that asked last */
   pthread_t thread;         /* the one that runs it */
   atomic_bool deferred;
+  bool terminal;                  /* stderr is one: a deferred press is answered there */
   atomic_int pending;             /* SIGINT or SIGTERM seen while deferred, 0 none */
   atomic_bool checkpoint, prompt; /* SIGUSR1, SIGQUIT */
   _Atomic int64_t last_press;     /* ns */
@@ -75,10 +76,14 @@ static void on_interrupt(void) {
   int64_t t = now(), last = atomic_exchange(&sig.last_press, t);
   lua_State *L = atomic_load(&sig.state);
   if (last && t - last < TWO_SECONDS && !atomic_load(&sig.reading)) _exit(130);
-  if (atomic_load(&sig.deferred))
+  if (atomic_load(&sig.deferred)) {
+    static const char words[] = "\n^C: stops after this step; once more: at once\n";
+    ssize_t n = sig.terminal ? write(STDERR_FILENO, words, sizeof words - 1) : 0;
+    (void)n;
     atomic_store(&sig.pending, SIGINT);
-  else if (L)
+  } else if (L) {
     vglua_signals_interrupt(L);
+  }
 }
 
 static void on_signal(int number) {
@@ -141,6 +146,7 @@ static int l_defer(lua_State *L) {
     own(L);
     atomic_store(&sig.pending, 0);
     atomic_store(&sig.checkpoint, false);
+    sig.terminal = isatty(STDERR_FILENO);
     atomic_store(&sig.deferred, true);
     for (int i = 0; i < QUIT; i++) install(i);
   } else {

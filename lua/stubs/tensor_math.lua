@@ -249,6 +249,11 @@ function Tensor:max(dim, keepdim) end
 ---@return Tensor, Tensor
 function Tensor:min(dim, keepdim) end
 
+---The k largest scores of every row with the names of their classes, as a list that prints itself:
+---m(x):softmax():top(3). classes: names, by default those of CIFAR-10 for ten columns.
+---@return table
+function Tensor:top(k, classes) end
+
 ---The k largest values in order, and their positions (0-based data).
 ---@option largest true false for the smallest
 ---@return Tensor, Tensor

@@ -1,5 +1,6 @@
 -- The module: `local vgg = require "vgg"`. Parts are loaded when first used (vgg.nn, vgg.optim).
 local core = require "vgg.core"
+require "vgg.top"
 
 local parts = {
   nn = true, optim = true, data = true, train = true, metric = true, models = true, util = true,

@@ -2,7 +2,6 @@
 local vgg = require "vgg"
 local nn = vgg.nn
 local probe = require "vgg.probe"
-local show = require "vgg.show"
 
 describe("a probe", function()
   it("holds what the layer gave last, and its gradient", function()
@@ -135,19 +134,6 @@ describe("the strongest images of a channel", function()
       assert.equal("\137PNG", top:figure():png():sub(1, 4))
       for _, entry in ipairs(top) do entry.image:free() end
       assert.has_error(function() probe.top_images(model, "1", 5, set) end)
-    end)
-  end)
-end)
-
-describe("show", function()
-  it("draws two rows a line", function()
-    vgg.scope(function()
-      local x = vgg.tensor { { 0, 1 }, { 1, 0 }, { 0, 1 } }
-      assert.equal(" @\n @", show.picture(x, {}))
-      assert.equal("\27[38;2;0;0;0m\27[48;2;255;255;255m\226\150\128" ..
-        "\27[38;2;255;255;255m\27[48;2;0;0;0m\226\150\128\27[0m",
-        show.picture(x:narrow(1, 1, 2), { colour = true }))
-      assert.has_error(function() show.picture(vgg.zeros({ 2, 3, 4 }), {}) end)
     end)
   end)
 end)

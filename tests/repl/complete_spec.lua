@@ -131,4 +131,22 @@ describe("completion", function()
       end
     end
   end)
+
+  it("knows the layers of a model inside a string", function()
+    local nn = require "vgg.nn"
+    values.net = nn.Sequential { nn.Conv2d { 3, 4, kernel = 1 },
+      nn.Sequential { nn.ReLU {}, nn.Flatten {} } }
+    finally(function() values.net = nil end)
+    local word, words = at 'probe(net, "|'
+    assert.equal("", word)
+    assert.same({ "0", "1." }, words)
+    word, words = at 'p = probe(net, "1.|'
+    assert.equal("1.", word)
+    assert.same({ "1.0", "1.1" }, words)
+    assert.same({ "1.1" }, select(2, at 'net:register_forward_hook("1.1|'))
+    assert.same({ "0", "1." }, select(2, at "net:get '|"))
+    assert.same({ "0" }, select(2, at 'vgg.probe.top_images(net, "0|'))
+    assert.same({ "data/" }, select(2, at 'open("da|'))
+    assert.same({ "data/" }, select(2, at 'probe(nothing, "da|'))
+  end)
 end)

@@ -1,4 +1,5 @@
 -- Help: every function written in C has a stub, stubs agree with the code, sources are read.
+require "vgg" -- adds methods written in Lua
 local core = require "vgg.core"
 local help = require "vgg.help"
 local nn = require "vgg.nn"

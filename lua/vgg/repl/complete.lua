@@ -157,6 +157,38 @@ local function files(content, start, context)
   return collect(start + #dir, found, base)
 end
 
+-- Functions and methods whose first string names a layer.
+local takes_layer = { probe = true, top_images = true, get = true, register_forward_hook = true,
+  register_forward_pre_hook = true, parameters = true, named_parameters = true,
+  named_buffers = true }
+
+-- The model whose layer an open string names: probe(m, "... or m:get("...; nil for other strings.
+local function model_before(tokens, i, context)
+  local before = tokens[i]
+  if not before then return end
+  if before.text == "," then -- probe(m, "
+    local steps, first = path_before(tokens, i - 1)
+    local open = steps and tokens[first - 1]
+    local callee = open and open.text == "(" and path_before(tokens, first - 2)
+    return callee and takes_layer[callee[#callee]] and resolve(steps, context) or nil
+  end
+  if before.text == "(" then i = i - 1 end -- m:get("  or  m:get "
+  local callee = path_before(tokens, i)
+  local method = callee and tokens[i - 1] and tokens[i - 1].text == ":" and table.remove(callee)
+  return method and takes_layer[method] and resolve(callee, context) or nil
+end
+
+-- Names of layers as deep as what is typed.
+local function layers(model, content, start)
+  local depth, names = select(2, content:gsub("%.", "")), {}
+  for name in model:named_modules() do
+    if name ~= "" and select(2, name:gsub("%.", "")) == depth then names[#names + 1] = name end
+  end
+  return collect(start, names, content, function(name)
+    return #model:get(name)._order > 0 and name .. "." or name
+  end)
+end
+
 local function with_call(value, following, name)
   local callable = type(get(value, name)) == "function"
   return callable and not following:match("^[%({\"']") and name .. "(" or name
@@ -228,6 +260,10 @@ function complete.complete(line, cursor, context)
   if last and last.open then
     if last.kind == "comment" then return cursor, {}, {} end
     local content = last.text:gsub("^%[=*%[", "", 1):gsub("^[\"']", "", 1)
+    local model = model_before(tokens, #tokens - 1, context)
+    if type(model) == "table" and type(get(model, "named_modules")) == "function" then
+      return layers(model, content, cursor - #content)
+    end
     return files(content, cursor - #content, context)
   end
   local i, prefix = #tokens, ""

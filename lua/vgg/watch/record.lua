@@ -117,7 +117,9 @@ return function(text, name, t)
   local seed, position = core.rng_state()
   util.quiet(true)
   local ok, e = pcall(core.scope, function()
-    local _, raised = pcall(setfenv(chunk, environment(t, record)), unpack(arg or {}))
+    local env = environment(t, record)
+    local _, raised = pcall(setfenv(chunk, env), unpack(arg or {}))
+    for key in pairs(env) do env[key] = nil end -- callbacks that are taken over speak again
     if record.trainer then return digest(record) end
     error(raised or "it ends without fit{}", 0)
   end)
