@@ -11,7 +11,8 @@ Sink.seconds = 2 -- flush waits so long, close three
 
 -- `name` of the logger, for the messages.
 function Sink.new(name, room)
-  return setmetatable({ name = name, writer = core.log.writer(room or Sink.room) }, Sink)
+  room = room or Sink.room
+  return setmetatable({ name = name, room = room, writer = core.log.writer(room) }, Sink)
 end
 
 local function watch(self)
@@ -19,7 +20,7 @@ local function watch(self)
   if not trouble then return end
   self.told = true
   util.log("warn", "%s logger: %s. Training goes on; the log is kept in memory, up to %s, and "
-    .. "written when that is possible", self.name, trouble, util.bytes(Sink.room))
+    .. "written when that is possible", self.name, trouble, util.bytes(self.room))
 end
 
 -- Appends bytes to a file. False when they were dropped because too much waits already.
