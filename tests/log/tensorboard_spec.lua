@@ -28,7 +28,8 @@ describe("event records", function()
   local at = 1700000000
 
   it("equal those of TensorBoard's own writer", function()
-    local metrics, charts = hparams.metrics, hparams.charts
+    local metrics, charts, in_order = hparams.metrics, hparams.charts, hparams.first
+    hparams.first = {}
     hparams.metrics = { "val/acc", "val/loss" }
     hparams.charts = { { title = "loss", tags = { "train/loss", "val/loss" } },
       { title = "rate", tags = { "lr-.*" } } }
@@ -52,7 +53,7 @@ describe("event records", function()
       tb.tb_graph(at, core.log.protobuf { { 1, "message", { { 1, "string", "input" },
         { 2, "string", "Placeholder" } } } }),
     }
-    hparams.metrics, hparams.charts = metrics, charts
+    hparams.metrics, hparams.charts, hparams.first = metrics, charts, in_order
     local theirs, rest = tfevents.records(read "tests/parity/tensorboard.tfevents")
     assert.equal(0, rest)
     assert.equal(#theirs, #ours)

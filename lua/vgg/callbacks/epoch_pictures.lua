@@ -7,6 +7,7 @@ local EpochPictures = { name = "epoch_pictures" }
 EpochPictures.__index = EpochPictures
 
 local shown = 16
+local words = { train = "training", val = "validation", test = "test" }
 
 function EpochPictures.new() return setmetatable({ samples = {} }, EpochPictures) end
 
@@ -35,7 +36,7 @@ local function take(self, trainer, stage, x, outputs, y)
     local batch = pixels(x:narrow(1, 1, count), set)
     for i = 1, count do
       images[i] = batch:select(1, i):clone():keep()
-      captions[i] = ("pred: %s, true: %s"):format(set.classes[guess[i] + 1],
+      captions[i] = ("pred: %s\ntrue: %s"):format(set.classes[guess[i] + 1],
         set.classes[truth[i] + 1])
     end
   end)
@@ -57,7 +58,7 @@ end
 local function log_matrix(logger, stage, epoch, matrix, classes)
   if not matrix then return end
   logger:log_confusion_matrix { key = stage .. "/confmat", matrix = matrix, classes = classes,
-    epoch = epoch, title = ("%s, epoch %d"):format(stage, epoch) }
+    epoch = epoch, title = ("Confusion matrix, %s, epoch %d"):format(words[stage], epoch) }
 end
 
 local function finish(self, trainer, stage, epoch, matrix)

@@ -208,10 +208,10 @@ function TensorBoard:log_text(o) add_text(self, o.key, axis(self, o), o.text) en
 function TensorBoard:log_config(config)
   local flags = config.flags or self.context.flags or {}
   self.sink:put(self.dir .. "/hparams.yaml", hparams.yaml(flags, self.run.name))
+  self.has_hparams = true
   if self.context.resumed then return end
   self:add(hparams.layout(os.time()))
   for _, record in ipairs(hparams.start(flags, self.run.name, os.time())) do self:add(record) end
-  self.has_hparams = true
 end
 
 -- The first n rows of metrics.jsonl; nil when they are not there.
@@ -242,8 +242,9 @@ end
 
 function TensorBoard:flush(durable) self.sink:flush(durable) end
 
+-- TensorBoard keeps the first end it reads: an interrupted run may yet have a better one.
 function TensorBoard:close(outcome)
-  if self.has_hparams then self:add(hparams.finish(outcome.code == 0, os.time(), self.pictures)) end
+  if self.has_hparams and outcome.status ~= "interrupted" then self:add(hparams.finish(outcome.code == 0, os.time(), self.pictures)) end
   self.sink:close()
 end
 

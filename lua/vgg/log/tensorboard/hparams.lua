@@ -1,5 +1,6 @@
 -- What TensorBoard shows beside curves: the flags of a run in the HPARAMS tab (and hparams.yaml),
 -- and the charts of CUSTOM SCALARS. Field numbers are those of the plugins' own .proto files.
+local cli = require "vgg.cli"
 local core = require "vgg.core"
 local util = require "vgg.util"
 
@@ -9,11 +10,15 @@ local hparams = {}
 hparams.metrics = { "val/acc", "val/loss", "train/acc", "train/loss", "best/acc", "best/loss",
   "best/epoch", "test/acc", "test/loss" }
 
+-- Tags are patterns that match anywhere.
 hparams.charts = {
-  { title = "loss", tags = { "train/loss", "val/loss", "test/loss" } },
-  { title = "accuracy", tags = { "train/acc", "val/acc", "test/acc" } },
-  { title = "learning rate", tags = { "lr-.*" } },
+  { title = "loss", tags = { "^train/loss$", "^val/loss$", "^test/loss$" } },
+  { title = "accuracy", tags = { "^train/acc$", "^val/acc$", "^test/acc$" } },
+  { title = "learning rate", tags = { "^lr-.*" } },
 }
+
+-- Flags that come first in the table: what runs are usually compared by.
+hparams.first = { "model", "lr", "batch_size", "augment", "dropout" }
 
 local function finite(v) return v == v and v ~= math.huge and v ~= -math.huge end
 
@@ -49,6 +54,18 @@ local function quoted(s)
   end) .. '"'
 end
 
+-- The same, those given on the command line before all others, then hparams.first.
+local function by_interest(flags)
+  local list, rank = listed(flags), {}
+  for i, name in ipairs(hparams.first) do rank[name] = i - 100 end
+  for i, pair in ipairs(list) do
+    local given = cli.source(flags, pair[1]) == "flag"
+    rank[pair] = (rank[pair[1]] or i) + (given and -1000 or 0)
+  end
+  table.sort(list, function(a, b) return rank[a] < rank[b] end)
+  return list
+end
+
 -- hparams.yaml: one flag a line.
 function hparams.yaml(flags, run_name)
   local lines = { "run: " .. quoted(run_name) }
@@ -78,10 +95,12 @@ end
 -- 1970.
 function hparams.start(flags, run_name, at)
   local experiment, session = {}, {}
+  for _, pair in ipairs(by_interest(flags)) do
+    experiment[#experiment + 1] = { 4, "message", { { 1, "string", pair[1] },
+      { 4, "uint", types[type(pair[2])] } } }
+  end
   for _, pair in ipairs(listed(flags)) do
     local name, v = pair[1], pair[2]
-    experiment[#experiment + 1] = { 4, "message", { { 1, "string", name },
-      { 4, "uint", types[type(v)] } } }
     session[#session + 1] = { 1, "message", { { 1, "string", name },
       { 2, "message", value(v) } } }
   end
