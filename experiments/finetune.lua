@@ -1,5 +1,8 @@
 -- Trains VGG-16 with batch normalisation (or the course's CIFAR10Net) on CIFAR-10 and tests the
--- weights of the best epoch. Change a line and run again; --help lists every flag.
+-- weights of the best epoch. Change a line and run again; --help lists every flag. To compare:
+--   vgglua experiments/finetune.lua --run-name scratch
+--   vgglua experiments/finetune.lua --run-name pretrained --pretrained --normalize imagenet
+--   vgglua compare scratch pretrained
 local vgg = require "vgg"
 local train, models, optim = vgg.train, vgg.models, vgg.optim
 

@@ -90,11 +90,11 @@ describe("experiments/finetune.lua", function()
     local source = vgg.models.vgg16_bn { head = "small", num_classes = 1000 }
     vgg.save(source, dir .. "/source.pth", { legacy = true, meta = { note = "not ours" } })
     local r = process.run(script .. data .. "--run-name tuned --max-epochs 1 --weights " .. dir
-      .. "/source.pth --freeze features --unfreeze-epoch 2 --lr-features 1e-4 "
+      .. "/source.pth --head small --freeze features --unfreeze-epoch 2 --lr-features 1e-4 "
       .. "--normalize imagenet" .. few)
     assert.equal(0, r.code, r.err)
     assert.matches("source.pth: 91 tensors; classifier starts anew: classifier.0.weight is "
-      .. "1000x512 in the file, 4096x512 in VGG16BN (2 tensors skipped)", r.err, 1, true)
+      .. "1000x512 in the file, 10x512 in VGG16BN (2 tensors skipped)", r.err, 1, true)
     assert.matches("(14,723,136 frozen); Adam lr 0.0001, 0.001", r.err, 1, true)
     assert.matches("normalised imagenet", r.err, 1, true)
     local state, info = vgg.load_state(dir .. "/tuned/last.safetensors")

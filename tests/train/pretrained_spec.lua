@@ -162,6 +162,21 @@ describe("the flags", function()
     assert.same(numbers(from)["features.0.weight"], numbers(to)["features.0.weight"])
   end)
 
+  it("--weights reads what torch.save and Lightning write", function()
+    local save_any, from = require("vgg").save, net(1000)
+    for name, options in pairs { ["a.pth"] = {}, ["b.pth"] = { legacy = true }, ["c.ckpt"] = {},
+      ["d.pt"] = { prefix = "module." } } do
+      options.meta = {}
+      local path, to = save_any(from, dir .. "/" .. name, options), models.build "spec_net"
+      train.pretrained(parse("--weights", path), to, module "imagenet")
+      assert.same({ ("weights %s: 7 tensors; classifier starts anew: classifier.0.weight is 1000x4 "
+        .. "in the file, 10x4 in Net (2 tensors skipped)"):format(path) }, said)
+      assert.same(numbers(from)["features.1.running_mean"], numbers(to)["features.1.running_mean"])
+      assert.same(numbers(from)["features.0.weight"], numbers(to)["features.0.weight"])
+      said = {}
+    end
+  end)
+
   it("a run's name means its best checkpoint", function()
     core.fs.mkdir(dir .. "/first")
     save(dir .. "/first/best.safetensors", net(10), {})
@@ -211,6 +226,8 @@ describe("the flags", function()
     hub.known.spec_net = { url = ("http://127.0.0.1:1/spec-%s.safetensors"):format(sum) }
     local to = models.build "spec_net"
     train.pretrained(parse("--pretrained", "--torch-cache-dir", dir), to, module())
+    local again = hub.load_state_dict "spec_net"
+    assert.same(numbers(from)["classifier.0.bias"], again["classifier.0.bias"]:totable())
     hub.known.spec_net = nil
     hub.set_dir(nil)
     assert.same(numbers(from)["features.0.weight"], numbers(to)["features.0.weight"])
