@@ -224,3 +224,54 @@ describe("the tensorboard logger", function()
     list:close()
   end)
 end)
+
+describe("the graph", function()
+  local function recorded(model, x)
+    local graph = require("vgg.log.tensorboard.graph").listen(model, x)
+    core.scope(function() model(x) end)
+    local edges = {}
+    for i, node in ipairs(graph.nodes) do
+      edges[i] = node.name .. " <- " .. table.concat(node.inputs, " ")
+    end
+    return edges, graph
+  end
+
+  it("has the layers of a model and what flows between them", function()
+    local nn = require "vgg.nn"
+    local x = core.zeros { 2, 3, 4, 4 }
+    local model = nn.Sequential { nn.Sequential { nn.Conv2d { 3, 5, kernel = 1 }, nn.ReLU {} },
+      nn.Flatten {}, nn.Linear { 80, 7 } }
+    local edges, graph = recorded(model, x)
+    assert.same({ "input <- ", "0/Conv2d_0 <- input", "0/ReLU_1 <- 0/Conv2d_0",
+      "Flatten_1 <- 0/ReLU_1", "Linear_2 <- Flatten_1" }, edges)
+    local f = tfevents.fields(graph:finish())
+    assert.equal(5, #f[1])
+    local node = tfevents.fields(f[1][5])
+    assert.equal("Linear_2", node[1][1])
+    assert.equal("Linear", node[2][1])
+    assert.equal("Flatten_1", node[3][1])
+    local values = {}
+    for _, entry in ipairs(node[5]) do
+      local pair = tfevents.fields(entry)
+      values[pair[1][1]] = tfevents.fields(pair[2][1])
+    end
+    assert.equal(567, values.parameters[3][1])
+    assert.equal("Linear 80 -> 7", values.layer[2][1])
+    local shape = tfevents.fields(tfevents.fields(values._output_shapes[1][1])[7][1])
+    assert.equal(7, tfevents.fields(shape[2][2])[1][1])
+    x:free()
+  end)
+
+  it("joins what a sum brings together", function()
+    local nn = require "vgg.nn"
+    local Sum = nn.class "Sum"
+    function Sum:init()
+      self.a, self.b, self.c = nn.Linear { 2, 2 }, nn.Linear { 2, 2 }, nn.ReLU {}
+    end
+    function Sum:forward(x) return self.c(self.a(x) + self.b(x)) end
+    local x = core.zeros { 1, 2 }
+    assert.same({ "input <- ", "Linear_a <- input", "Linear_b <- input",
+      "ReLU_c <- Linear_a Linear_b" }, (recorded(Sum(), x)))
+    x:free()
+  end)
+end)

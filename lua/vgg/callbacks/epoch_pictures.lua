@@ -1,6 +1,7 @@
 -- What TensorBoard shows of every epoch: {train,val,test}/confmat, and 16 images of the first
 -- batch as the network saw them (augmentation included) with what it took them for: .../samples and
--- .../samples_labels. Does nothing in a run without that logger.
+-- .../samples_labels. At the first step also the model's graph. Does nothing in a run without that
+-- logger.
 local core = require "vgg.core"
 
 local EpochPictures = { name = "epoch_pictures" }
@@ -70,11 +71,28 @@ end
 
 function EpochPictures:on_train_epoch_start() self.waiting = true end
 
+-- The first training step of a run shows its layers; what fails here is no reason to stop.
+local function start_graph(self, trainer, x)
+  self.graph_done = true
+  local model = trainer.task.model
+  if trainer.resume_from or type(x) ~= "userdata" or not model._order then return end
+  self.graph = require("vgg.log.tensorboard.graph").listen(model, x)
+end
+
+local function finish_graph(self, trainer)
+  local ok, graph = pcall(self.graph.finish, self.graph)
+  self.graph = nil
+  if ok and graph then trainer:logger "tensorboard":add(core.log.tb_graph(nil, graph)) end
+end
+
 function EpochPictures:on_train_batch_start(trainer, _, x)
-  self.x = self.waiting and trainer:logger "tensorboard" and x or nil
+  if not trainer:logger "tensorboard" then return end
+  self.x = self.waiting and x or nil
+  if not self.graph_done then start_graph(self, trainer, x) end
 end
 
 function EpochPictures:on_train_batch_end(trainer, _, _, outputs, y)
+  if self.graph then finish_graph(self, trainer) end
   if self.x then take(self, trainer, "train", self.x, outputs, y) end
   self.x, self.waiting = nil, false
 end

@@ -244,7 +244,9 @@ function TensorBoard:flush(durable) self.sink:flush(durable) end
 
 -- TensorBoard keeps the first end it reads: an interrupted run may yet have a better one.
 function TensorBoard:close(outcome)
-  if self.has_hparams and outcome.status ~= "interrupted" then self:add(hparams.finish(outcome.code == 0, os.time(), self.pictures)) end
+  if self.has_hparams and outcome.status ~= "interrupted" then
+    self:add(hparams.finish(outcome.code == 0, os.time(), self.pictures))
+  end
   self.sink:close()
 end
 
