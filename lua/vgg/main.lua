@@ -17,8 +17,10 @@ Without a script: the prompt on a terminal, else standard input as a script.]=]
 -- One line each; the word is the file name in lua/vgg/cmd.
 local commands = {
   attach = "a prompt inside a training that runs (started with --repl)",
+  report = "everything about runs in one HTML file that opens from disk",
   compare = "two runs or more side by side: curves, best epochs, tests, classes",
   fetch = "download and check CIFAR-10 or pretrained weights",
+  watch = "the curves of a run in the terminal, live",
   summary = "layers, MACs and training memory of a model, checkpoint or run",
   doctor = "what is installed, found and set, and where each value comes from",
 }

@@ -1,7 +1,7 @@
--- Pictures in the run's directory: augmentation.png at the start of a run (originals and what the
--- first epochs make of them), samples.png (five validation images a class with the best weights'
--- predictions, also logged as the table "samples"), confusion_matrix.png and curves.png/.svg at its
--- end. What fails is told and never stops the training.
+-- Pictures in the run's directory: augmentation.png/.svg at the start of a run (originals and what
+-- the first epochs make of them); samples.png (five validation images a class with what the best
+-- weights take them for, also logged as the table "samples"), confusion_matrix.png and
+-- curves.png/.svg at its end. What fails is told and never stops the training.
 local core = require "vgg.core"
 local util = require "vgg.util"
 
@@ -73,9 +73,11 @@ local function augmentation(trainer)
   end
   local titles = { "original" }
   for epoch = 1, epochs_shown do titles[epoch + 1] = "epoch " .. epoch end
-  require("vgg.plot").image_grid({ images = images, columns = columns, column_titles = names,
-    row_titles = titles, scale = 3, title = "What augmentation does to training images",
-    note = tostring(set.pipeline) }):save(trainer.run:path "augmentation.png")
+  local figure = require("vgg.plot").image_grid { images = images, columns = columns,
+    column_titles = names, row_titles = titles, scale = 3, note = tostring(set.pipeline),
+    title = "What augmentation does to training images" }
+  figure:save(trainer.run:path "augmentation.png")
+  figure:save(trainer.run:path "augmentation.svg", { theme = "auto" })
 end
 
 local function predictions(trainer, set, positions)

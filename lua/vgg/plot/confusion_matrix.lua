@@ -46,7 +46,8 @@ local function layout(m, names)
     for _, v in ipairs(row) do digits = math.max(digits, #util.count(v)) end
   end
   for _, name in ipairs(names) do widest = math.max(widest, font.width(name, 12)) end
-  local s = { n = n, size = 12, left = math.min(widest, 190) + 44, right = 66, bottom = 44 }
+  local s = { n = n, size = 12, left = math.ceil(1.08 * math.min(widest, 190)) + 44, right = 66,
+    bottom = 44 }
   s.cell = n <= 12 and 50 or n <= 20 and 38 or n <= 40 and 22 or 10
   s.counts = n <= 40
   s.cell_h = n <= 12 and 38 or s.cell

@@ -1,9 +1,8 @@
 -- A comparison as text for the terminal, Markdown, HTML and a table for JSON.
 local core = require "vgg.core"
+local document = require "vgg.report.document"
 local figures = require "vgg.report.figures"
 local font = require "vgg.plot.font"
-local html = require "vgg.report.html"
-local markdown = require "vgg.report.markdown"
 local numbers = require "vgg.report.numbers"
 local util = require "vgg.util"
 
@@ -129,43 +128,44 @@ local function title(c)
   return "Comparison of " .. table.concat(names, ", ", 1, #names - 1) .. " and " .. names[#names]
 end
 
+-- The comparison as blocks of a report. options.matrices: with the confusion matrix of each run.
+function views.blocks(c, options)
+  local blocks = { { "heading", 1, title(c) } }
+  local function add(b) blocks[#blocks + 1] = b end
+  for _, words in ipairs(c.words) do add { "text", words } end
+  for _, w in ipairs(c.warnings) do add { "warning", w } end
+  add { "heading", 2, "Learning curves" }
+  add { "figure", figures.compare(c.runs, true) }
+  for _, t in ipairs(tables_of(c)) do
+    add { "heading", 2, t.title }
+    add { "table", columns = t.columns, rows = t.rows }
+  end
+  add { "text", class = "note", ("In brackets: the difference to %s. Train numbers are means over "
+    .. "an epoch while the weights change, on augmented images."):format(c.runs[1].label) }
+  for _, run in ipairs(options and options.matrices and c.runs or {}) do
+    local figure = figures.confusion_matrix(run, true)
+    if figure then
+      add { "heading", 2, "Confusion matrix of " .. run.label }
+      add { "figure", figure }
+    end
+  end
+  return blocks
+end
+
 -- picture: path of the curves within the text, nil for none.
 function views.markdown(c, picture)
-  local parts = { "# " .. markdown.escape(title(c)) }
-  for _, words in ipairs(c.words) do parts[#parts + 1] = markdown.escape(words) end
-  for _, w in ipairs(c.warnings) do parts[#parts + 1] = "> **Warning:** " .. markdown.escape(w) end
-  if picture then parts[#parts + 1] = ("![learning curves](%s)"):format(picture) end
-  for _, t in ipairs(tables_of(c)) do
-    parts[#parts + 1] = "## " .. t.title
-    parts[#parts + 1] = markdown.table(t)
+  local blocks = views.blocks(c)
+  if picture then
+    for i, b in ipairs(blocks) do
+      if b[1] == "figure" then blocks[i] = { "link", picture, "learning curves" } end
+    end
   end
-  return table.concat(parts, "\n\n") .. "\n"
+  return document.markdown(blocks)
 end
 
 function views.html(c)
-  local body = { html.element("h1", title(c)) }
-  for _, words in ipairs(c.words) do body[#body + 1] = html.element("p", words) end
-  for _, w in ipairs(c.warnings) do
-    body[#body + 1] = html.element("p", { class = "warn" }, "Warning: " .. w)
-  end
-  body[#body + 1] = html.element("h2", "Learning curves")
-  body[#body + 1] = html.figure(figures.compare(c.runs, true))
-  for _, t in ipairs(tables_of(c)) do
-    body[#body + 1] = html.element("h2", t.title)
-    body[#body + 1] = html.table(t)
-  end
-  body[#body + 1] = html.element("p", { class = "note" }, ("In brackets: the difference to %s. " ..
-    "Train numbers are means over an epoch while the weights change, on augmented images."):format(
-    c.runs[1].label))
-  for _, run in ipairs(c.runs) do
-    local figure = figures.confusion_matrix(run)
-    if figure then
-      body[#body + 1] = html.element("h2", "Confusion matrix of " .. run.label)
-      body[#body + 1] = html.figure(figure)
-    end
-  end
-  return html.page { title = title(c), body = body, footer = ("vgglua %s, %s"):format(core.version,
-    os.date "%Y-%m-%d %H:%M") }
+  return document.html(views.blocks(c, { matrices = true }), { title = title(c),
+    footer = ("vgglua %s, %s"):format(core.version, os.date "%Y-%m-%d %H:%M") })
 end
 
 -- For --json.

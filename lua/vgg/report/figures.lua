@@ -85,13 +85,14 @@ function figures.compare(runs, bare)
 end
 
 -- nil for a run without one.
-function figures.confusion_matrix(run)
+function figures.confusion_matrix(run, bare)
   local matrix, on = run:matrix()
   if not matrix then return nil end
   local row = on == "test" and run:test()
   local epoch = row and row.epoch or (run:best() or {}).epoch
   return plot.confusion_matrix { matrix = matrix, classes = run:classes(),
-    title = ("Confusion matrix of %s, %s images, epoch %s"):format(run.name, on,
+    title = not bare and ("Confusion matrix of %s, %s images, epoch %s"):format(run.name, on,
+      epoch and tostring(epoch) or "?") or ("%s images, epoch %s"):format(on,
       epoch and tostring(epoch) or "?") }
 end
 

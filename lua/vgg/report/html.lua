@@ -56,8 +56,9 @@ border-bottom:1px solid var(--grid)}
 th{color:var(--muted);font-weight:600;white-space:nowrap}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.good{color:var(--good)}td.bad{color:var(--bad)}
+p.picture{max-width:none}p.picture img{max-width:100%;height:auto}
 td img{display:block;image-rendering:pixelated;width:64px;height:64px}
-.grid{display:flex;flex-wrap:wrap;gap:12px 10px}
+.grid{max-width:940px;display:flex;flex-wrap:wrap;gap:12px 10px}
 .grid figure{margin:0;width:84px;font-size:12px;line-height:1.25;text-align:center}
 .grid img{image-rendering:pixelated;width:80px;height:80px;display:block;margin:0 auto 3px}
 .wrong{color:var(--bad)}.wrong img{outline:2px solid var(--bad)}

@@ -80,12 +80,17 @@ function run.at(dir)
 end
 
 -- The run of that name or path. Fails in words (exit code 3) where there is none, or where no epoch
--- of it is complete; `who` starts the message.
-function run.read(what, root, who)
+-- of it is complete; `who` starts the message. options.attacks: runs of attacks are welcome, too.
+function run.read(what, root, who, options)
   local dir = directory(what, root or "runs", who)
   local self = run.at(dir)
   if not self then
     util.fail("data", "%s: '%s' holds no metrics.jsonl, so it is no run", who, dir)
+  end
+  if self.config.kind == "attack" then
+    if options and options.attacks then return self end
+    util.fail("data", "%s: '%s' is an attack on a model, not its training. vgglua report shows it",
+      who, dir)
   end
   if #self.epochs == 0 then
     util.fail("data", "%s: '%s' has no complete epoch yet (%s). %s", who, dir,
