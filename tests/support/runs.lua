@@ -39,7 +39,7 @@ function runs.write(dir, o)
   scratch.write(dir .. "/config.json", json.encode { flags = flags, host = "cpu x2",
     started = "2026-01-02T03:04:05Z", command = "vgglua experiments/finetune.lua",
     max_epochs = #o.acc, fixed = { version = "0.1.0", classes = classes,
-      model = { name = "vgg16_bn", parameters = 33646666 }, optimizer = { name = "Adam" },
+      model = o.model or { name = "Net", parameters = 1234567 }, optimizer = { name = "Adam" },
       data = { train = (o.data or "CIFAR-10") .. " 45,000 images of 50,000; 10 batches; none",
         val = (o.data or "CIFAR-10") .. " 5,000 of 50,000 training images, seed 42; 40 batches" },
       trainer = { batches = 10, monitor = "val/acc", seed = 1 } } })
@@ -60,9 +60,8 @@ function runs.xml_elements(text)
       stack[#stack] = nil
     else
       counts[name] = (counts[name] or 0) + 1
-      for before in rest:gmatch "([^%s]*)=[^\"]" do
-        assert(before:find '"', "attribute without quotes in <" .. name .. rest .. ">")
-      end
+      rest = rest:gsub('"[^"]*"', '""')
+      assert(not rest:find '=[^"]', "attribute without quotes in <" .. name .. rest .. ">")
       local void = rest:sub(-1) == "/" or name == "meta" or name == "img" or name == "br"
       if not void then stack[#stack + 1] = name end
     end
