@@ -23,6 +23,10 @@ vgg.models = {}
 ---Trainer, and what experiments share: flags, data, runs.
 vgg.train = {}
 
+---Loggers of a run, several at once: log.open, log.Image(tensor, { caption = }). From a hook:
+---trainer.loggers:log_images { key =, images =, epoch = }, or trainer:logger "tensorboard" alone.
+vgg.log = {}
+
 ---Reading and writing checkpoints: load, save, inspect, verify.
 vgg.checkpoint = {}
 

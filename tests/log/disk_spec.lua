@@ -5,6 +5,7 @@ local process = require "process"
 local core = require "vgg.core"
 local log = require "vgg.log"
 local runs = require "vgg.train.runs"
+local Sink = require "vgg.log.sink"
 local tfevents = require "tfevents"
 local util = require "vgg.util"
 
@@ -87,11 +88,18 @@ describe("a disk that", function()
       for i = 1, 1000 do list:log_metrics { type = "step", step = i } end
       logged = core.clock() - before
       before = core.clock()
+      local seconds = Sink.seconds
+      Sink.seconds = 0.2
+      for _ = 1, 5 do list:flush() end
+      Sink.seconds = seconds
       list:close()
     end)
     assert.is_true(logged < 2, logged)
     assert.is_true(core.clock() - before < 10)
-    assert.matches("1,000 records were lost: the disk was too slow", lines[1], 1, true)
+    assert.equal("warn: jsonl logger: the disk has not answered for 0.2 s. Training goes on",
+      lines[1])
+    assert.matches("1,000 records were lost: the disk was too slow", lines[2], 1, true)
+    assert.equal(2, #lines)
     os.execute(("timeout 5 cat '%s/metrics.jsonl' >/dev/null"):format(dir)) -- lets its thread go
   end)
 end)

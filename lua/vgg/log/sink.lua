@@ -47,6 +47,11 @@ function Sink:flush(durable)
   if not self.writer then return true end
   local done = self.writer:flush(Sink.seconds, durable or false)
   watch(self)
+  if not done and not self.told and not self.slow then
+    self.slow = true
+    util.log("warn", "%s logger: the disk has not answered for %g s. Training goes on", self.name,
+      Sink.seconds)
+  end
   return done
 end
 
