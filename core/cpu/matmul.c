@@ -1,9 +1,10 @@
-/* Batched matrix product over oneDNN's sgemm. Large products use the whole team, many small ones
-   are spread over it. */
+/* Batched matrix product: few rows by ourselves, the rest by oneDNN's sgemm. Large products use the
+   whole team, many small ones are spread over it. */
 #include <string.h>
 
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
+#include "cpu/few_rows.h"
 
 /* A matrix of the last two dimensions as sgemm wants it: transposed when its columns are dense. */
 static char orient(const vg_tensor *t, int64_t *ld) {
@@ -32,6 +33,8 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
     for (int64_t i = 0; bias && i < batch; i++) spread_bias(cp + i * m * n, vg_data(bias), m, n);
     return VG_OK;
   }
+  vg_few_rows few = {ap, bp, bias ? vg_data(bias) : NULL, cp, m, n, k, lda, ldb, tb == 'T'};
+  if (batch == 1 && ta == 'N' && vg_few_rows_has(&few)) return vg_few_rows_run(d, &few);
   /* With one matrix or few big ones the team works inside sgemm. */
   bool outer = batch >= threads && m * n * k < (int64_t)1 << 22;
 #pragma omp parallel for schedule(static) num_threads(threads) if (outer && threads > 1) \

@@ -8,7 +8,7 @@ local from = {
   Attack = "attack", targeted_adam = "methods", fgsm = "methods", pgd = "methods", cw = "cw",
   Normalized = "normalized", load = "load", victims = "victims", class_of = "labels",
   best_class = "victims", grid = "grid", report = "report", flags = "flags", session = "flags",
-  sheet = "sheet", robustness = "robustness",
+  numbers = "flags", sheet = "sheet", robustness = "robustness",
 }
 
 return setmetatable(attacks, {

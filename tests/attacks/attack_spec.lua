@@ -70,6 +70,22 @@ describe("stopping", function()
 end)
 
 describe("a batch", function()
+  it("of fifty gives what fifty batches of one give, to 1e-6", function()
+    local model = net.model()
+    local images, classes = grid(5)
+    local attack = attacks.targeted_adam { max_iter = 30, lr = 5e-3, prob_threshold = 0.9 }
+    local together = attack(model, images, classes)
+    local worst, finished = 0, 0
+    for i = 1, 50 do
+      local one = attack(model, images:narrow(1, i, 1), { classes[i] })
+      worst = math.max(worst, net.far(one.adversary, together.adversary:narrow(1, i, 1)))
+      assert.equal(one.iterations[1], together.iterations[i])
+      if one.iterations[1] < 30 then finished = finished + 1 end
+    end
+    assert.is_true(worst < 1e-6, tostring(worst))
+    assert.is_true(finished > 10 and finished < 50, finished) -- the batch shrank on the way
+  end)
+
   it("may be cut anywhere", function()
     local images, classes = grid(2)
     local attack = attacks.targeted_adam { max_iter = 12, lr = 5e-3 }

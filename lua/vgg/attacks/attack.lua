@@ -7,6 +7,7 @@ local core = require "vgg.core"
 local Batch = require "vgg.attacks.batch"
 local frozen = require "vgg.attacks.frozen"
 local labels = require "vgg.attacks.labels"
+local signals = require "vgg.train.signals"
 local spaces = require "vgg.attacks.spaces"
 local util = require "vgg.util"
 
@@ -52,6 +53,15 @@ local function judge(self, batch, logits, pixels, k)
   end
 end
 
+-- With `partial` a Ctrl-C is heard here, between look and step: all rows end as they are.
+local function listen(batch)
+  local signal = batch.partial and not batch.ending and signals.pending()
+  if signals.exits[signal] then
+    batch.ending, batch.out.interrupted = true, signals.exits[signal]
+  end
+  return batch.ending
+end
+
 -- One look, and one step while anything works. False when there is nothing left to do.
 local function iterate(self, batch, state, k)
   local last = k == self.max_iter or batch.ending
@@ -64,6 +74,7 @@ local function iterate(self, batch, state, k)
   v:requires_grad_(true)
   v:set_grad(nil)
   logits = space.logits(v)
+  listen(batch)
   core.no_grad(function() judge(self, batch, logits:detach(), space.decode(v:detach()), k) end)
   if batch.working == 0 then return false end
   self.objective(logits, batch.target, self.targeted):sum():backward()
@@ -75,31 +86,11 @@ local function iterate(self, batch, state, k)
   return true
 end
 
--- After a Ctrl-C: the batch as it stands becomes its result.
-local function wind_up(self, batch, state, k)
-  batch.v:set_grad(nil)
-  batch.v:requires_grad_(false)
-  core.no_grad(batch.space.clip, batch.v)
-  batch.ending = true
-  core.scope(iterate, self, batch, state, k)
-end
-
-local function interrupted(e)
-  return util.is_failure(e) and (e.kind == "interrupted" or e.kind == "terminated")
-end
-
-local function run_batch(self, batch, options, progress)
+local function run_batch(self, batch, _, progress)
   local state = core.no_grad(self.start, self, batch)
   local k, going = 0, true
   while going do
-    local ok, result = pcall(core.scope, iterate, self, batch, state, k)
-    if not ok then
-      if not (options.partial and interrupted(result)) then error(result, 0) end
-      batch.out.interrupted = result.kind
-      wind_up(self, batch, state, k)
-      break
-    end
-    going = result
+    going = core.scope(iterate, self, batch, state, k)
     progress(batch, k, going)
     if going then k = k + 1 end
   end
@@ -159,7 +150,7 @@ local function run_all(self, model, images, classes, options, out)
     local count = math.min(size, n - first + 1)
     local y = classes:narrow(1, first, count):clone()
     local batch = Batch.new(images:narrow(1, first, count), y, space, first, out)
-    batch.ending = out.interrupted ~= nil
+    batch.ending, batch.partial = out.interrupted ~= nil, options.partial
     self:run_batch(batch, options, progress)
     core.no_grad(rounded, model, y, batch.adversary, out)
     parts[#parts + 1] = batch.adversary
@@ -168,7 +159,7 @@ local function run_all(self, model, images, classes, options, out)
   for _, part in ipairs(parts) do part:free() end
 end
 
-Attack.run_batch, Attack.interrupted = run_batch, interrupted
+Attack.run_batch, Attack.listen = run_batch, listen
 
 function Attack:__call(model, images, classes, options)
   options = options or {}
@@ -177,7 +168,11 @@ function Attack:__call(model, images, classes, options)
   local out = record(images.shape[1])
   out.predicted_8bit, out.method, out.targeted = {}, self.name, self.targeted
   classes = labels.tensor(classes, images.shape[1], "attack")
-  frozen(model, core.scope, run_all, self, model, images, classes, options, out)
+  if options.partial then signals.listen(true) end
+  local ok, e = pcall(frozen, model, core.scope, run_all, self, model, images, classes, options,
+    out)
+  if options.partial then signals.listen(false) end
+  if not ok then error(e, 0) end
   out.classes = classes:totable()
   succeed(self, out, out.classes)
   return out

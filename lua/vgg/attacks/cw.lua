@@ -61,7 +61,7 @@ local function bisect(search, n)
   end
 end
 
-local function run_batch(self, batch, options, progress)
+local function run_batch(self, batch, _, progress)
   local n = batch.n
   local search = { best = fill(n, math.huge), low = fill(n, 0), high = fill(n, 1e10),
     weight = fill(n, self.c), image = batch.clean:clone():keep() }
@@ -79,23 +79,16 @@ local function run_batch(self, batch, options, progress)
     search.hit, search.c = fill(n, false), core.tensor(search.weight):to(batch.v.device)
     batch.v:copy_(start)
     for k = 1, self.steps do
+      if Attack.listen(batch) then break end
       core.scope(step, self, batch, search, adam, k)
       taken = taken + 1
       progress(batch, (round - 1) * self.steps + k, true)
     end
     bisect(search, n)
   end
-  local rounds = batch.ending and 0 or self.search_steps
-  for round = 1, rounds do
-    local ok, e = pcall(core.scope, search_once, round)
-    if not ok then
-      if not (options.partial and Attack.interrupted(e)) then error(e, 0) end
-      batch.out.interrupted = e.kind
-      break
-    end
+  for round = 1, self.search_steps do
+    if not Attack.listen(batch) then core.scope(search_once, round) end
   end
-  batch.v:set_grad(nil)
-  batch.v:requires_grad_(false)
   core.scope(core.no_grad, function()
     local _, predicted = batch:observe(self.model(search.image), search.image)
     for i = 1, n do batch:finish(i, search.image, predicted[i], taken) end

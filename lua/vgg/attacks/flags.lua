@@ -29,11 +29,30 @@ local shared = {
   { "json", false, "one JSON object on stdout instead of tables" },
 }
 
--- Parses the script's arguments: its own flags, then the shared ones.
+-- The elements of a list flag as numbers, times `unit`.
+function M.numbers(flag, list, unit)
+  local out = {}
+  for i, item in ipairs(list) do
+    local value = tonumber(item)
+    if not value or value < 0 then
+      util.fail("usage", "%s: want numbers from 0, got '%s'", flag, tostring(item))
+    end
+    out[i] = value * (unit or 1)
+  end
+  return out
+end
+
+-- Parses the script's arguments: its own flags, then the shared ones; of two with one name its own
+-- stands.
 function M.flags(own, argv, program)
-  local spec = {}
-  for _, row in ipairs(own) do spec[#spec + 1] = row end
-  for _, row in ipairs(shared) do spec[#spec + 1] = row end
+  local spec, named = {}, {}
+  for i, row in ipairs(own) do
+    spec[i] = row
+    if type(row) == "table" then named[row[1]] = true end
+  end
+  for _, row in ipairs(shared) do
+    if not (type(row) == "table" and named[row[1]]) then spec[#spec + 1] = row end
+  end
   return cli(spec, argv, program)
 end
 
@@ -74,7 +93,9 @@ local function progress_of(what)
   return function(done, total) line:share(done, total) end, line
 end
 
+-- A 0-based class, or nil for images of every class.
 local function choose_class(opt, model, set)
+  if opt.source_class == "all" then return nil end
   if opt.source_class ~= "best" then
     return require("vgg.attacks.labels").class_of(opt.source_class, set.classes, "--source-class")
   end
@@ -107,7 +128,8 @@ function M.session(opt)
   s.model, s.meta, s.place = require "vgg.attacks.load"(opt.ckpt_path, { runs_dir = opt.runs_dir })
   if opt.device ~= "cpu" then s.model:to(opt.device) end
   local config = s.meta.config
-  if opt.source_class ~= "best" then -- a slip of the pen shows before anything is read
+  local named = opt.source_class ~= "best" and opt.source_class ~= "all"
+  if named then -- a slip of the pen shows before anything is read
     require("vgg.attacks.labels").class_of(opt.source_class, config and config.classes,
       "--source-class")
   end
@@ -121,7 +143,8 @@ function M.session(opt)
     overwrite = opt.overwrite }
   util.log("info", "log     %s", s.run.dir)
   s.config = { command = require("vgg.train.config").command(), flags = opt, version = core.version,
-    checkpoint = s.place.path, classes = s.classes, source_class = s.classes[s.class + 1],
+    checkpoint = s.place.path, classes = s.classes,
+    source_class = s.class and s.classes[s.class + 1] or "all",
     samples = s.victims.positions, data = s.data_words, set = tostring(s.set),
     started = os.date "!%Y-%m-%dT%H:%M:%SZ", kind = "attack" }
   return s

@@ -75,8 +75,8 @@ function summary.warnings(grid)
       .. "is sure; try --objective logprob" or "Their gradients are 0; is the network saturated?")
   end
   local wrong = 0
-  for _, class in ipairs(victims.predicted) do
-    if class ~= victims.class then wrong = wrong + 1 end
+  for i, class in ipairs(victims.predicted) do
+    if class ~= victims.labels[i] then wrong = wrong + 1 end
   end
   if wrong > 0 then
     list[#list + 1] = ("%d of the %d images are misclassified before any attack (column "

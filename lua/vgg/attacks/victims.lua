@@ -51,8 +51,8 @@ function M.best_class(model, set, on_step)
 end
 
 local function too_few(o, have, without)
-  local class, split = o.set.classes[o.class + 1], o.set.split == "test" and "test"
-    or "validation"
+  local class = o.class and o.set.classes[o.class + 1] or "all classes"
+  local split = o.set.split == "test" and "test" or "validation"
   if o.only_correct then
     util.fail("data", "attack: wanted %d samples of '%s', the %s split has %d with --only-correct "
       .. "(%d without)", o.count, class, split, have, without)
@@ -61,32 +61,40 @@ local function too_few(o, have, without)
     have)
 end
 
--- victims { model =, set =, class =, count =, seed = 0, only_correct = false }: images of a class,
--- drawn by the seed alone: { images = N x C x H x W in 0..1, positions =, predicted =, class = }.
+-- All positions of a class (nil: of every class) in the order of the seed.
+local function drawn(set, class, seed)
+  local all, out = {}, {}
+  if class then all = set:of_class(class) else for i = 1, #set do all[i] = i end end
+  local before, position = core.rng_state()
+  core.manual_seed(seed)
+  for i, k in ipairs(core.randperm(#all):totable()) do out[i] = all[k + 1] end
+  core.set_rng_state(before, position)
+  return out
+end
+
+-- victims { model =, set =, class = nil for all, count =, seed = 0, only_correct = false }: images
+-- drawn by the seed alone: { images = N x C x H x W in 0..1, positions =, labels =, predicted = }.
 function M.victims(o)
   util.check_options("victims", o, { model = true, set = true, class = true, count = true,
     seed = true, only_correct = true })
   local frozen = require "vgg.attacks.frozen"
-  local all = o.set:of_class(o.class)
-  local seed, position = core.rng_state()
-  core.manual_seed(o.seed or 0)
-  local order = core.randperm(#all):totable()
-  core.set_rng_state(seed, position)
-  local drawn = {}
-  for i, k in ipairs(order) do drawn[i] = all[k + 1] end
-  local few = drawn
-  if not o.only_correct then few = { unpack(drawn, 1, math.min(o.count, #drawn)) } end
-  local predicted = #few > 0 and frozen(o.model, predict, o.model, o.set, few) or {}
-  local positions, guesses = {}, {}
-  for i, at in ipairs(few) do
-    if not o.only_correct or predicted[i] == o.class then
-      positions[#positions + 1], guesses[#guesses + 1] = at, predicted[i]
+  local order = drawn(o.set, o.class, o.seed or 0)
+  local v = { positions = {}, labels = {}, predicted = {}, set = o.set }
+  local first = 1
+  while first <= #order and #v.positions < o.count do
+    local size = math.min(o.only_correct and 100 or o.count - #v.positions, 100)
+    local part = { unpack(order, first, math.min(first + size - 1, #order)) }
+    for i, class in ipairs(frozen(o.model, predict, o.model, o.set, part)) do
+      local label, k = o.set:label(part[i]), #v.positions + 1
+      if k <= o.count and (not o.only_correct or class == label) then
+        v.positions[k], v.labels[k], v.predicted[k] = part[i], label, class
+      end
     end
+    first = first + #part
   end
-  if #positions < o.count then too_few(o, #positions, #all) end
-  positions, guesses = { unpack(positions, 1, o.count) }, { unpack(guesses, 1, o.count) }
-  return { images = pixels(o.set, positions):keep(), positions = positions, predicted = guesses,
-    class = o.class, set = o.set }
+  if #v.positions < o.count then too_few(o, #v.positions, #order) end
+  v.images = pixels(o.set, v.positions):keep()
+  return v
 end
 
 return M
