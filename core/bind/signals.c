@@ -18,10 +18,10 @@ static const int64_t TWO_SECONDS = 2000000000;
 
 /* One set for the process, as signals are; written by the thread that owns the state. */
 static struct {
-  lua_State *_Atomic state; /* whose code SIGINT stops; NULL: not watching */
-  const void *owner;        /* the registry of the state that asked last */
-  pthread_t thread;         /* the one that runs it */
-  atomic_bool deferred;
+  lua_State *_Atomic state;       /* whose code SIGINT stops; NULL: not watching */
+  const void *owner;              /* the registry of the state that asked last */
+  pthread_t thread;               /* the one that runs it */
+  atomic_bool deferred, held;     /* held: deferred, but for a prompt that stands inside */
   bool terminal;                  /* stderr is one: a deferred press is answered there */
   atomic_int pending;             /* SIGINT or SIGTERM seen while deferred, 0 none */
   atomic_bool checkpoint, prompt; /* SIGUSR1, SIGQUIT */
@@ -55,7 +55,9 @@ void vglua_signals_interrupt(lua_State *L) {
 }
 
 bool vglua_signals_pressed(void) { return vg_interrupted(); }
-bool vglua_signals_ending(void) { return atomic_load(&sig.pending) != 0; }
+bool vglua_signals_ending(void) {
+  return atomic_load(&sig.pending) && (atomic_load(&sig.deferred) || atomic_load(&sig.held));
+}
 
 void vglua_signals_clear(lua_State *L) {
   while (atomic_load(&sig.arming)) sched_yield(); /* another thread is between the two */
@@ -77,7 +79,7 @@ static void on_interrupt(void) {
   lua_State *L = atomic_load(&sig.state);
   if (last && t - last < TWO_SECONDS && !atomic_load(&sig.reading)) _exit(130);
   if (atomic_load(&sig.deferred)) {
-    static const char words[] = "\n^C: stops after this step; once more: at once\n";
+    static const char words[] = "\nstops after this step (once more: at once)\n";
     ssize_t n = sig.terminal ? write(STDERR_FILENO, words, sizeof words - 1) : 0;
     (void)n;
     atomic_store(&sig.pending, SIGINT);
@@ -151,6 +153,7 @@ static int l_defer(lua_State *L) {
     for (int i = 0; i < QUIT; i++) install(i);
   } else {
     atomic_store(&sig.deferred, false);
+    atomic_store(&sig.held, false);
     atomic_store(&sig.last_press, 0);
     for (int i = atomic_load(&sig.state) ? TERM : INT; i < COUNT; i++) restore(i);
   }
@@ -171,6 +174,7 @@ static int l_prompts(lua_State *L) {
 static int l_hold(lua_State *L) {
   luaL_checktype(L, 1, LUA_TBOOLEAN);
   atomic_store(&sig.deferred, lua_toboolean(L, 1));
+  atomic_store(&sig.held, !lua_toboolean(L, 1));
   atomic_store(&sig.last_press, 0);
   atomic_store(&sig.prompt, false);
   return 0;

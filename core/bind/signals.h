@@ -18,7 +18,7 @@ VG_API void vglua_signals_watch(lua_State *L);
 VG_API void vglua_signals_unwatch(void);
 /* Whether one has been asked for and not been delivered yet. */
 VG_API bool vglua_signals_pressed(void);
-/* Whether SIGTERM (or a deferred SIGINT) waits to be looked at. */
+/* Whether SIGTERM (or a deferred SIGINT) waits to be looked at by a training. */
 VG_API bool vglua_signals_ending(void);
 /* An interruption is being delivered: takes down the flag and the hook. */
 VG_API void vglua_signals_clear(lua_State *L);

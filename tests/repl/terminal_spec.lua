@@ -92,4 +92,38 @@ describe("the prompt on a terminal", function()
       "wait 200", "send word\\n", "expect got word", "expect vgg> ", "send os.exit(9)\\n" }
     assert.equal(9, r.code)
   end)
+
+  local net = "m = vgg.nn.Sequential { vgg.nn.Conv2d { 3, 8, kernel = 3 }, vgg.nn.Flatten {}, "
+    .. "vgg.nn.Linear { 7200, 10 } };"
+  local data = "l = vgg.data.Loader { batch_size = 20, dataset = vgg.data.synthetic { "
+    .. "split = 'train', train_images = 2000, test_images = 20 } };"
+  local trainer = "t = vgg.train.Trainer { model = m, optimizer = vgg.optim.Adam { m }, "
+    .. "max_epochs = 10000, header = false, runs_dir = '%s/runs', save = %s };"
+
+  it("stops a training within a second, with and without a run to save, and goes on", function()
+    for _, save in ipairs { "true", "false" } do
+      local r = play { "expect vgg> ", "send " .. net .. "\\n", "expect vgg> ",
+        "send " .. data .. "\\n", "expect vgg> ", "send " .. trainer:format(dir, save) .. "\\n",
+        "expect vgg> ", "send t:fit { train = l }\\n", "expect Epoch 1", "wait 500", "send \\x03",
+        "expect interrupted", "expect vgg> ", "send 20 + 3\\n", "expect 23", "expect vgg> ",
+        "send while true do end\\n", "wait 200", "send \\x03", "expect interrupted (",
+        "expect vgg> ", "send 30 + 4\\n", "expect 34", "expect vgg> ", "end" }
+      assert.equal(0, r.code)
+      if save == "true" then
+        assert.matches("stops after this step", r.out, 1, true)
+        assert.matches("Saved .*last.safetensors", r.out)
+      end
+    end
+  end)
+
+  it("stops an attack within a second", function()
+    local r = play { "expect vgg> ", "send " .. net .. "m:eval();\\n", "expect vgg> ",
+      "send a = vgg.attacks.targeted_adam { max_iter = 1000000 };\\n", "expect vgg> ",
+      "send x, y = vgg.rand({ 4, 3, 32, 32 }), vgg.tensor({ 1, 2, 3, 4 }, 'int64');\\n",
+      "expect vgg> ", "send a(m, x, y)\\n", "wait 500", "send \\x03", "expect interrupted (",
+      "expect vgg> ", "send 20 + 3\\n", "expect 23", "expect vgg> ", "end" }
+    assert.equal(0, r.code)
+    local seconds, unit = r.out:match "interrupted %(([%d.]+) (m?s)%)"
+    assert.is_true(unit == "ms" or tonumber(seconds) < 1.6, seconds)
+  end)
 end)

@@ -174,7 +174,9 @@ end
 function Session:fail(e, seconds, name)
   self.failed = true
   if e.kind == "interrupted" then
-    self.err((self.timing and " " or "") .. ("interrupted (%s)\n"):format(util.duration(seconds)))
+    local more = e.message ~= "interrupted" and e.message .. "\n" or "" -- where, what was saved
+    self.err((self.timing and " " or "") .. ("interrupted (%s)\n"):format(util.duration(seconds))
+      .. more)
   else
     self.err(self:error_text(e, name))
   end

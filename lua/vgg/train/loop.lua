@@ -126,8 +126,8 @@ local function run(t)
 end
 
 function loop.fit(t)
-  signals.listen(true)
-  t.listening = true
+  t.listening = t.run ~= nil or t.opt.repl or false -- nothing to save: Ctrl-C stops at once
+  if t.listening then signals.listen(true) end
   local ok, e = xpcall(run, errors.handler, t)
   if not ok then e = stop.failed(t, e) end
   if ok and t.stop_reason == "signal" then
@@ -135,9 +135,10 @@ function loop.fit(t)
   elseif ok then
     ok, e = pcall(t.call, t, "on_fit_end")
   end
+  if t.listening then signals.listen(false) end
   t.listening = false
-  signals.listen(false)
   if not ok then
+    pcall(t.task.optimizer.zero_grad, t.task.optimizer) -- of a step that did not end
     t:call("on_exception", e)
     t.loggers.outcome = stop.outcome(e)
     t.loggers:flush()
