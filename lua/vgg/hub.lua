@@ -52,12 +52,14 @@ function hub.fetch(what, options)
   local path = hub.find(what)
   if path then return path, false end
   path = places.target(entry)
-  local progress = o.progress
-  if progress == true then progress = require "vgg.data.progress"(entry.file) end
-  local ok, why = core.io.download {
+  local progress, close = o.progress, nil
+  if progress == true then progress, close = require "vgg.data.progress"(entry.file) end
+  local ended, ok, why = pcall(core.io.download, {
     url = known.mirror(entry, o.url), path = path, sha256 = entry.sha256, what = "weights",
     progress = progress or nil, timeout = o.timeout, retries = o.retries, backoff = o.backoff,
-  }
+  })
+  if close then close() end
+  if not ended then error(ok, 0) end
   if not ok then util.fail("data", "%s%s", why, advice(entry, why)) end
   return path, true
 end

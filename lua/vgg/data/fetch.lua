@@ -32,7 +32,7 @@ end
 
 -- Stops a download whose speed after 15 s means more than max_wait seconds in all.
 local function patient(progress, max_wait, state)
-  if progress == true then progress = require "vgg.data.progress"() end
+  if progress == true then progress, state.close = require "vgg.data.progress"() end
   local start, first = core.clock(), nil
   return function(done, total)
     first = first or done
@@ -57,6 +57,7 @@ local function download(root, o)
     timeout = o.max_wait and 10 or o.timeout, retries = o.max_wait and 1 or o.retries,
     progress = patient(o.progress, o.max_wait, state),
   })
+  if state.close then state.close() end
   if state.slow then return nil, "data: " .. state.slow end
   if not ok then error(got, 0) end
   if not got then return nil, why end
