@@ -44,6 +44,7 @@ describe("the epoch line", function()
     assert.equal("epoch  3  train loss 0.9341 acc 0.6702 | val loss 0.8790 acc 0.6931 "
       .. "(macro 0.6929) * | lr 1.0e-03 | 28.4 s | 1409 img/s", line.epoch(row, 1e-3, plain))
     row.best = nil
+    assert.matches("| lr 1.0e-04 1.0e-03 |", line.epoch(row, { 1e-4, 1e-3 }, plain), 1, true)
     assert.not_matches("*", line.epoch(row, 1e-3, plain), 1, true)
   end)
 end)
@@ -113,6 +114,10 @@ describe("the estimate", function()
 
   it("is silent for short runs and without an end", function()
     assert.is_nil(Estimate.text(trainer { epochs = 1 }, 0.01))
+    local estimate = Estimate.new()
+    estimate.told, estimate.seen = true, 9
+    estimate:on_cost_change() -- frozen layers begin to train: it measures again
+    assert.same({ nil, 0 }, { estimate.told, estimate.seen })
     assert.is_nil(Estimate.text(trainer { epochs = math.huge }, 0.75))
   end)
 end)

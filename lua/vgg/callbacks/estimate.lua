@@ -57,4 +57,7 @@ function Estimate:on_train_step_end(trainer)
   trainer:call("on_message", text)
 end
 
+-- From here on a step takes another time: what was said no longer holds.
+function Estimate:on_cost_change() self.told, self.seen = nil, 0 end
+
 return Estimate

@@ -47,6 +47,7 @@ function Freeze:on_train_epoch_start(trainer)
   set(self, trainer, false)
   util.log("info", "epoch %d: %s trains from here", trainer.position.epoch + 1,
     table.concat(self.paths, ", "))
+  trainer:call "on_cost_change"
 end
 
 function Freeze:state() return { frozen = self.frozen } end

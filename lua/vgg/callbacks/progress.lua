@@ -118,8 +118,9 @@ function Progress:on_test_epoch_end(_, result)
 end
 
 function Progress:on_epoch_end(trainer, row)
-  local lr = trainer:learning_rates()[1]
-  permanent(self, line.epoch(row, row[lr.name] or lr.value,
+  local rates = {}
+  for i, lr in ipairs(trainer:learning_rates()) do rates[i] = row[lr.name] or lr.value end
+  permanent(self, line.epoch(row, rates,
     function(text) return util.paint("green", text, self.colour) end))
   self.plain_at = self.clock()
 end

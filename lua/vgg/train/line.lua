@@ -57,8 +57,15 @@ function line.progress(p, width, utf8)
   return head .. "|" .. bar(p.batch / p.batches, cells, utf8) .. "|" .. tail()
 end
 
-local function lr_text(lr) return ("%.1e"):format(lr) end
+local function lr_text(rates)
+  local list = {}
+  for i, lr in ipairs(type(rates) == "table" and rates or { rates }) do
+    list[i] = ("%.1e"):format(lr)
+  end
+  return table.concat(list, " ")
+end
 
+-- lr: the rate, or those of the groups.
 -- "epoch  3  train loss 0.9341 acc 0.6702 | val loss 0.8790 acc 0.6931 (macro 0.6929) * | ..."
 function line.epoch(row, lr, green)
   local parts = {}
