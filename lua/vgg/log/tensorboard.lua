@@ -178,6 +178,18 @@ local function cell_text(cell)
   return (tostring(cell == nil and "" or cell):gsub("|", "\\|"):gsub("\n", " "))
 end
 
+-- The first cells of a row that are no images, for below its picture.
+local function row_caption(columns, row)
+  local lines = {}
+  for k, name in ipairs(columns) do
+    local cell = row[k]
+    if cell ~= nil and not Image.is(cell) and #lines < 3 then
+      lines[#lines + 1] = name .. ": " .. tostring(cell)
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
 -- The table as text; its images as pictures under the same key, if they can stand in one.
 function TensorBoard:log_table(o)
   local lines = { "| " .. table.concat(o.columns, " | ") .. " |",
@@ -187,7 +199,9 @@ function TensorBoard:log_table(o)
     local cells = {}
     for k = 1, #o.columns do
       cells[k] = cell_text(row[k])
-      if Image.is(row[k]) then images[#images + 1] = row[k] end
+      if Image.is(row[k]) then
+        images[#images + 1] = { tensor = row[k].tensor, caption = row_caption(o.columns, row) }
+      end
     end
     lines[#lines + 1] = "| " .. table.concat(cells, " | ") .. " |"
   end
