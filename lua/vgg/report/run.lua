@@ -48,7 +48,7 @@ local function sort_rows(self, text)
 end
 
 -- The directory a word stands for: a path, or the name of a run.
-local function directory(what, root, who)
+function run.directory(what, root, who)
   local s = core.fs.stat(what)
   if s and s.type == "directory" then return (what:gsub("(.)/+$", "%1")) end
   if s then return what:match "^(.*)/[^/]*$" or "." end -- a file of a run
@@ -82,7 +82,7 @@ end
 -- The run of that name or path. Fails in words (exit code 3) where there is none, or where no epoch
 -- of it is complete; `who` starts the message. options.attacks: runs of attacks are welcome, too.
 function run.read(what, root, who, options)
-  local dir = directory(what, root or "runs", who)
+  local dir = run.directory(what, root or "runs", who)
   local self = run.at(dir)
   if not self then
     util.fail("data", "%s: '%s' holds no metrics.jsonl, so it is no run", who, dir)
