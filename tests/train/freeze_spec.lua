@@ -161,3 +161,21 @@ describe("--freeze and --resume", function()
     assert.matches("--unfreeze-epoch says when parts train again", r.err, 1, true)
   end)
 end)
+
+describe("a last training image alone", function()
+  it("joins the batch before it, and the header says so", function()
+    core.manual_seed(1)
+    local dm = data.CIFAR10DataModule { data = "synthetic", train_images = 23, test_images = 10,
+      val_split = 2, batch_size = 10, augment = "none" }
+    local model, lines = net(), nil
+    local watch = { on_fit_start = function(_, t)
+      lines = require("vgg.train.header").lines(t)
+    end }
+    local trainer = train.Trainer { model = model, optimizer = optim.Adam { model, lr = 0.01 },
+      max_epochs = 1, save = false, progress = false, header = false, callbacks = { watch } }
+    trainer:fit { train = dm:train_dataloader(), valid = dm:val_dataloader() }
+    assert.matches("2 batches of 10, the last of 11; validation = 2 of 23", lines[3], 1, true)
+    assert.equal(2, trainer.position.step)
+    assert.equal(2, model:get("features.1.num_batches_tracked"):item())
+  end)
+end)
