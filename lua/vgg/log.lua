@@ -81,6 +81,13 @@ function List:close(outcome)
   open[self] = nil
 end
 
+-- Says on stderr how to look at the run: each logger's view().
+function List:tell_views()
+  for _, logger in ipairs(self) do
+    if logger.view and not logger.failed then util.log("info", "view    %s", logger:view()) end
+  end
+end
+
 -- A list that is collected, or whose state closes, closes its loggers. Made after them, it is
 -- finalised before what they hold.
 local function close_when_collected(list)

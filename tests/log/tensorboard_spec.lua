@@ -112,6 +112,10 @@ describe("the tensorboard logger", function()
     assert.equal(dir .. "/tb/finetune/version_5", list[1].dir)
     assert.equal("tensorboard --logdir " .. dir .. "/tb", list[1]:view())
     list:close()
+    list = log.open({ "tensorboard" }, runs.at(dir), { flags = { tb_logs = dir .. "/tb" },
+      experiment = "experiments/adv attacks.lua" })
+    assert.equal(dir .. "/tb/adv_attacks/version_0", list[1].dir)
+    list:close()
   end)
 
   it("writes what a run logs, on its axes", function()

@@ -73,6 +73,7 @@ local function tell_loggers(grid, sums)
     { caption = tostring(grid.attack) }) } }
   loggers:log_summary({ ["attack/success"] = sums.all.rate, ["attack/l2"] = sums.all.l2,
     ["attack/linf"] = sums.all.linf, ["attack/iterations"] = sums.all.iterations })
+  loggers:tell_views()
   loggers:close { status = grid.interrupted and "interrupted" or "finished",
     code = grid.interrupted and util.exit_codes[grid.interrupted] or 0 }
 end

@@ -63,6 +63,7 @@ local function write(s, out, picture)
   loggers:log_table { key = "robustness", columns = columns, rows = rows }
   loggers:log_images { key = "robustness_curve", images = { log.Image(picture,
     { caption = "accuracy under attack" }) } }
+  loggers:tell_views()
   loggers:close()
   local ok, why = core.fs.write(s.run:path "robustness.png", picture:png(), "curve")
   if not ok then util.fail("data", "%s", why) end

@@ -51,10 +51,16 @@ local function event_file(dir)
     first_line("/proc/self/stat", "^%d+") or "0")
 end
 
+-- "experiments/finetune.lua" -> "finetune"
+local function experiment(context)
+  local name = util.basename(context.experiment or ""):gsub("%.lua$", ""):gsub("[^%w%._-]", "_")
+  return name:find "%w" and name or "run"
+end
+
 local function directory(self, run, context)
   local before = context.resumed and run:read "tensorboard.json"
   if before and core.fs.exists(before.dir) then return before.dir end
-  local dir = next_version(self.root .. "/" .. (context.experiment or "run"))
+  local dir = next_version(self.root .. "/" .. experiment(context))
   run:write("tensorboard.json", { dir = dir, logdir = self.root })
   return dir
 end
@@ -62,7 +68,7 @@ end
 function TensorBoard.new(run, context)
   local self = setmetatable({ name = "tensorboard", step = 0, pictures = 0, at = {},
     context = context }, TensorBoard)
-  self.root = context.tb_logs or "tb_logs"
+  self.root = context.tb_logs or (context.flags or {}).tb_logs or "tb_logs"
   self.run = run
   self.dir = directory(self, run, context)
   self.path = event_file(self.dir)

@@ -4,7 +4,6 @@ local json = require "vgg.json"
 local tables = require "vgg.train.tables"
 local Tracker = require "vgg.train.tracker"
 
-local util = require "vgg.util"
 
 local results = {}
 
@@ -93,13 +92,6 @@ function results.object(t, tests)
   return o
 end
 
--- How to look at the run, on stderr.
-local function tell_views(t)
-  for _, logger in ipairs(t.loggers) do
-    if logger.view then util.log("info", "view    %s", logger:view()) end
-  end
-end
-
 -- Prints the confusion matrix, the classes and the summary line, or the object with `as_json`.
 function results.report(t, tests, as_json)
   local object = results.object(t, tests)
@@ -108,7 +100,7 @@ function results.report(t, tests, as_json)
       timing = { wall = os.time(), elapsed = object.seconds } })
     t.run:write("summary.json", object)
   end
-  tell_views(t)
+  t.loggers:tell_views()
   if as_json then
     io.stdout:write(json.encode(object), "\n")
     return object
