@@ -181,6 +181,7 @@ end
 
 local function cell_text(cell)
   if Image.is(cell) then return cell.caption or "image" end
+  if type(cell) == "number" then return ("%.6g"):format(cell) end
   return (tostring(cell == nil and "" or cell):gsub("|", "\\|"):gsub("\n", " "))
 end
 
@@ -190,7 +191,7 @@ local function row_caption(columns, row)
   for k, name in ipairs(columns) do
     local cell = row[k]
     if cell ~= nil and not Image.is(cell) and #lines < 3 then
-      lines[#lines + 1] = name .. ": " .. tostring(cell)
+      lines[#lines + 1] = name .. ": " .. cell_text(cell)
     end
   end
   return table.concat(lines, "\n")
