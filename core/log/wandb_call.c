@@ -114,7 +114,7 @@ vg_wandb_verdict vg_wandb_post(vg_wandb_online *w, const char *url, const char *
   q.size = n;
   q.headers = json;
   q.user = w->user;
-  vg_http_do(w->http, &q, &w->answer);
+  w->exchange(w->http, &q, &w->answer);
   return judge(w, "the file stream", false, false);
 }
 
@@ -126,7 +126,7 @@ vg_wandb_verdict vg_wandb_put(vg_wandb_online *w, const vg_wandb_target *t, cons
   q.size = n;
   q.headers = t->headers;
   q.timeout = 0;
-  vg_http_do(w->http, &q, &w->answer);
+  w->exchange(w->http, &q, &w->answer);
   return judge(w, "an upload", true, false);
 }
 
@@ -158,7 +158,7 @@ vg_wandb_verdict vg_wandb_ask(vg_wandb_online *w, vg_wandb_query q, json_t *vari
   r.size = strlen(text);
   r.headers = json;
   r.user = w->user;
-  vg_http_do(w->http, &r, &w->answer);
+  w->exchange(w->http, &r, &w->answer);
   v = judge(w, queries[q].name, false, q == VG_WANDB_Q_UPSERT);
   free(text);
   return v == VG_WANDB_FINE ? take_data(w, data) : v;
@@ -174,6 +174,7 @@ void vg_wandb_later(vg_wandb_online *w, vg_wandb_retry *r) {
   double wait = w->o.wait_min * pow(2, fmin(r->attempts, 30)) * (1 + draw(w) / 4);
   if (w->answer.retry_after >= 0) wait = fmin(w->answer.retry_after, 600);
   r->attempts++;
+  r->ordered = w->answer.retry_after >= 0;
   r->next = vg_clock() + (w->answer.retry_after >= 0 ? wait : fmin(wait, longest));
 }
 

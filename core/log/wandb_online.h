@@ -15,7 +15,8 @@ typedef struct vg_wandb_lines {
 /* When to try again. */
 typedef struct vg_wandb_retry {
   int attempts;
-  double next; /* vg_clock() */
+  double next;  /* vg_clock() */
+  bool ordered; /* by the server: not to be hurried */
 } vg_wandb_retry;
 
 typedef enum vg_wandb_verdict {
@@ -29,6 +30,7 @@ typedef struct vg_wandb_online {
   char *user, *graphql, *stream; /* "api:KEY"; URLs */
   char *files_dir;
   vg_http *http;
+  void (*exchange)(vg_http *h, const vg_http_request *q, vg_http_answer *a); /* vg_http_do */
   vg_http_answer answer;
   vg_wandb_place place;
   char run[136]; /* its id */
@@ -36,6 +38,7 @@ typedef struct vg_wandb_online {
   int code, lost_files;
   char why[300];
   double last_success, next_post, last_post, config_at, files_at;
+  double not_before; /* the server is short of capacity until then */
   uint64_t random;
 
   json_t *start, *resume; /* variables of the first requests */

@@ -157,6 +157,7 @@ static bool files_wait(const vg_wandb_online *w) {
 
 static bool stream_due(const vg_wandb_online *w) {
   double now = vg_clock();
+  if (now < w->not_before) return false;
   if (w->finishing) return !files_wait(w) && !w->complete;
   if (now < w->next_post) return false;
   return vg_wandb_stream_waits(w) || now >= w->last_post + w->o.heartbeat;
@@ -184,7 +185,7 @@ static double sooner(double t, bool waits, const vg_wandb_retry *r, double at) {
 
 /* When something will be due. */
 static double next_time(const vg_wandb_online *w) {
-  double t = INFINITY, post = w->finishing ? 0 : w->next_post;
+  double t = INFINITY, post = fmax(w->not_before, w->finishing ? 0 : w->next_post);
   if (w->refused) return t;
   t = sooner(t, w->resume || (w->start && !w->started), &w->start_retry, 0);
   if (!w->started) return t;
@@ -324,21 +325,29 @@ static bool over(const vg_wandb_online *w, double began) {
   return now - fmax(w->last_success, began) > w->o.finish_idle || now - began > w->o.finish_total;
 }
 
+/* The end is near: what only waits for our own patience is tried at once. */
+static void hurry(vg_wandb_online *w) {
+  vg_wandb_retry *all[] = {&w->start_retry, &w->config_retry, &w->files_retry, &w->artifact_retry,
+                           &w->stream_retry};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (!all[i]->ordered) all[i]->next = 0;
+}
+
 static void *run(void *arg) {
   vg_wandb_sender *s = arg;
   vg_wandb_online *w = &s->w;
   double began = 0;
-  bool abandoned;
+  bool abandoned, busy = false;
   for (;;) {
-    double until = next_time(w);
+    double until = busy ? 0 : next_time(w);
     if (w->finishing) until = fmin(until, vg_clock() + 0.1);
     take_all(s, vg_queue_take(s->queue, until));
     begin_finish(s);
     if (w->finishing && !began) {
       began = vg_clock();
-      w->start_retry.next = w->config_retry.next = w->stream_retry.next = 0;
+      hurry(w);
     }
-    while (work(s) && !w->finishing) take_all(s, vg_queue_take(s->queue, 0));
+    busy = work(s) && !w->finishing;
     if (w->finishing && over(w, began)) break;
   }
   if (w->complete) publish(s, VG_WANDB_FINISHED);
@@ -360,6 +369,7 @@ static bool prepare(vg_wandb_online *w, const vg_wandb_sender_options *o) {
   w->o.agent = vg_strdup(o->agent);
   w->user = format("api:%s%s%s%s", o->key, "", "", "");
   w->graphql = format("%s/graphql%s%s%s", o->base_url, "", "", "");
+  w->exchange = vg_http_do;
   w->uploads = json_array();
   w->uploaded = json_array();
   w->artifacts = json_array();

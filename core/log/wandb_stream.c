@@ -29,6 +29,7 @@ bool vg_wandb_lines_add(vg_wandb_lines *l, const char *text, size_t n) {
 }
 
 void vg_wandb_lines_drop(vg_wandb_lines *l, size_t n) {
+  if (!n) return;
   for (size_t i = 0; i < n; i++) vg_free(l->line[i]);
   memmove(l->line, l->line + n, (l->n - n) * sizeof *l->line);
   l->n -= n;
@@ -101,14 +102,12 @@ static void acknowledge(vg_wandb_online *w, const post *p) {
 /* When the next post may go out: the interval, or later where the server is short of capacity. */
 static void pace(vg_wandb_online *w) {
   const vg_http_answer *a = &w->answer;
-  double wait = w->finishing ? 0 : w->o.interval;
-  if (a->rate_reset > 1 && a->rate_remaining >= 0) {
-    double least = a->rate_remaining < 1 ? a->rate_reset : a->rate_reset / a->rate_remaining;
-    if (least > 600) least = 600;
-    if (least > wait) wait = least;
-  }
   w->last_post = vg_clock();
-  w->next_post = w->last_post + wait;
+  w->next_post = w->last_post + w->o.interval;
+  if (a->rate_reset > 1 && a->rate_remaining >= 0) {
+    double wait = a->rate_remaining < 1 ? a->rate_reset : a->rate_reset / a->rate_remaining;
+    w->not_before = w->last_post + (wait < 600 ? wait : 600);
+  }
 }
 
 vg_wandb_verdict vg_wandb_send_stream(vg_wandb_online *w) {

@@ -23,22 +23,20 @@ local function container(entries, plain)
   return ""
 end
 
--- Whether all names start so; of Lightning's, where losses lie beside the network, most.
-local function all_start(names, start, most)
-  local n = 0
+local function all_start(names, start)
   for _, name in ipairs(names) do
-    if starts(name, start) then n = n + 1 end
+    if not starts(name, start) then return false end
   end
-  return n > 0 and (n == #names or most and 2 * n > #names)
+  return #names > 0
 end
 
--- The wrappers that the names begin with: "model._orig_mod.".
-local function common(names, most)
+-- The wrappers that every name begins with: "model._orig_mod.".
+local function common(names)
   local prefix, found = "", true
   while found do
     found = false
     for _, wrapper in ipairs(layout.wrappers) do
-      if all_start(names, prefix .. wrapper .. ".", most) then
+      if all_start(names, prefix .. wrapper .. ".") then
         prefix, found = prefix .. wrapper .. ".", true
         break
       end
@@ -84,10 +82,8 @@ function layout.of(entries, plain, wanted)
   for _, e in ipairs(entries) do
     if starts(e.name, root) then names[#names + 1] = e.name:sub(#root + 1) end
   end
-  local what = kind(plain, root, entries)
-  local prefix = root .. (wanted and fitting(names, wanted)
-    or common(names, what == "Lightning checkpoint"))
-  local result = { kind = what, prefix = prefix, entries = {}, rest = {} }
+  local prefix = root .. (wanted and fitting(names, wanted) or common(names))
+  local result = { kind = kind(plain, root, entries), prefix = prefix, entries = {}, rest = {} }
   for _, e in ipairs(entries) do
     local list = starts(e.name, prefix) and result.entries or result.rest
     e.raw = e.name

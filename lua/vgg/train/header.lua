@@ -8,8 +8,7 @@ local function batches_text(feed)
   local text = ("%s batch%s of %s"):format(util.count(feed.batches),
     feed.batches == 1 and "" or "es", tostring(feed.loader.batch_size or "?"))
   if feed.batches == feed.all then -- a left-over image joins the last batch
-    local more = feed.loader.notice and (", the last of %d"):format(feed:size_of(feed.all))
-    return text .. (more or "")
+    return text .. (feed.loader.notice and (", the last of %d"):format(feed:size_of(feed.all)) or "")
   end
   return text .. (" (limited from %s)"):format(util.count(feed.all))
 end
@@ -45,7 +44,7 @@ local function log_line(t)
       t.opt.fast_dev_run, t.opt.fast_dev_run == 1 and "" or "es")
   end
   if not t.run then return "none" end
-  return ("%s   follow: vgglua watch %s"):format(t.run.dir, t.run.dir)
+  return ("%s   follow: tail -f %s"):format(t.run.dir, t.run:path "metrics.jsonl")
 end
 
 local function seed_line(t)

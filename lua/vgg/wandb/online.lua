@@ -183,7 +183,7 @@ end
 function online.finish(run, code)
   local now = run.sender:close(code)
   run.sender = nil
-  if not now then return end
+  if not now then return false end
   if now.lost_files > 0 then
     run:warn("%d file%s not taken: %s", now.lost_files, now.lost_files == 1 and " was" or "s were",
       now.why)
@@ -201,6 +201,7 @@ function online.finish(run, code)
   else
     run:warn("%s", tostring(dir))
   end
+  return false
 end
 
 return online

@@ -360,7 +360,9 @@ function Run:finish(code)
   local closed, message = self.writer:close()
   self.finished_well = ok and closed or false
   if not ok or not closed then self:warn("%s", tostring(why or message)) end
-  if self.sender then self.finished_well = online.finish(self, code or 0) and self.finished_well end
+  if self.sender then
+    self.finished_well = online.finish(self, code or 0) and self.finished_well
+  end
   if (code or 0) == 0 then online.forget(self.settings) end
   self:say_where()
   return self.finished_well

@@ -191,6 +191,7 @@ function settings.read(o, defaults)
     timeout = tonumber(env "WANDB_HTTP_TIMEOUT") or private "GRAPHQL_TIMEOUT_SECONDS",
     finish_idle = private "FINISH_IDLE_SECONDS", finish_total = private "FINISH_TOTAL_SECONDS",
   }
+  for name, seconds in pairs(defaults.times or {}) do s.times[name] = s.times[name] or seconds end
   check_name("run id", s.id, "[:;,#?/'\\%%]", 128)
   check_name("project", s.project, "[/\\#?%%:]", 128)
   return s
