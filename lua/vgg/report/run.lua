@@ -55,7 +55,10 @@ function run.directory(what, root, who)
   local dir = root .. "/" .. what
   s = core.fs.stat(dir)
   if s and s.type == "directory" then return dir end
-  local names = core.fs.list(root) or {}
+  local names = {}
+  for _, name in ipairs(core.fs.list(root) or {}) do
+    if core.fs.exists(root .. "/" .. name .. "/metrics.jsonl") then names[#names + 1] = name end
+  end
   local near = util.suggest(what, names)
   util.fail("data", "%s: no run '%s' in '%s'.%s", who, what, root,
     near and (" Did you mean '%s'?"):format(near) or #names > 0 and " Runs: " ..

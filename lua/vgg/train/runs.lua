@@ -29,7 +29,8 @@ local function ours(file)
     file:match "^config%.json" or file:match "^clock%.json" or file:match "^summary%.json"
     or file:match "^tensorboard%.json" or file:match "^wandb%.json"
     or file:match "^curves%.[ps][nv]g$" or file:match "^confusion_matrix%.png$"
-    or file:match "^samples%.png$" or file:match "^augmentation%.[ps][nv]g$"
+    or file:match "^samples%.png$" or file:match "^report%.html$"
+    or file:match "^augmentation%.[ps][nv]g$"
 end
 
 -- Directories of loggers, with what they hold.
