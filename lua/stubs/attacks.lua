@@ -31,7 +31,7 @@ function attacks.fgsm(options) end
 
 ---Steps of alpha, each followed by a projection into the ball of radius eps around the image.
 ---@option eps 8/255 radius
----@option alpha eps/4 size of a step
+---@option alpha 2.5*eps/steps size of a step
 ---@option steps 10 number of steps
 ---@option norm "linf" "linf" or "l2"
 ---@option targeted false towards the classes instead of away from them

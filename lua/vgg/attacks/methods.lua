@@ -148,14 +148,14 @@ function methods.fgsm(options)
     o.targeted and "targeted" or "untargeted"))
 end
 
--- pgd { eps = 8/255, alpha = eps / 4, steps = 10, norm = "linf" or "l2", targeted = false,
+-- pgd { eps = 8/255, alpha = 2.5 eps / steps, steps = 10, norm = "linf" or "l2", targeted = false,
 -- random_start = true, momentum = 0, objective = "logprob", stop = false }. stop: a row rests once
 -- the network is fooled (targeted: once p(class) is above 0.5, or the number given).
 function methods.pgd(options)
   local o = take("pgd", options, { eps = 8 / 255, alpha = false, steps = 10, norm = "linf",
     targeted = false, random_start = true, momentum = 0, objective = "logprob", stop = false,
     kappa = 0 })
-  o.alpha = o.alpha or o.eps / 4
+  o.alpha = o.alpha or 2.5 * o.eps / math.max(o.steps, 1)
   return ball("pgd", o, ("%d steps of %.4g within %.4g (%s), %s"):format(o.steps, o.alpha, o.eps,
     o.norm, o.targeted and "targeted" or "untargeted"))
 end
