@@ -144,15 +144,15 @@ local function crossings(list, box, x, y, w, h)
   return n
 end
 
--- Left end and baseline for the text of a mark at px, py: where the fewest lines are.
+-- x, baseline and anchor for the text of a mark at px, py: where the fewest lines are.
 local function label_place(list, box, px, py, w)
   local left = math.max(box.x + 2, math.min(px - w / 2, box.x + box.w - w - 2))
   local best, least
-  for i, place in ipairs { { left, py - 11 }, { left, py + 20 }, { px - w - 12, py + 4 },
-    { px + 12, py + 4 }, { px + 11, py - 9 }, { px + 11, py + 18 }, { px - w - 11, py - 9 },
-    { px - w - 11, py + 18 }, { left, py - 26 }, { left, py + 35 }, { px + 14, py - 25 },
-    { px - w - 14, py - 25 }, { px + 14, py + 34 }, { px - w - 14, py + 34 } } do
-    local x, y = place[1], place[2]
+  for i, place in ipairs { { left, py - 11 }, { left, py + 20 }, { px - 12, py + 4, "end" },
+    { px + 12, py + 4 }, { px + 11, py - 9 }, { px + 11, py + 18 }, { px - 11, py - 9, "end" },
+    { px - 11, py + 18, "end" }, { left, py - 26 }, { left, py + 35 }, { px + 14, py - 25 },
+    { px - 14, py - 25, "end" }, { px + 14, py + 34 }, { px - 14, py + 34, "end" } } do
+    local x, y = place[3] and place[1] - w or place[1], place[2]
     local out = x < box.x or x + w > box.x + box.w + 2 or y - 11 < box.y - 8 or
       y > box.y + box.h - 2
     local cost = crossings(list, box, x - 2, y - 11, w + 4, 14) + (out and 1000 or 0) + i / 10
@@ -160,10 +160,12 @@ local function label_place(list, box, px, py, w)
       local apart = x > other.x + other.w or other.x > x + w or math.abs(y - other.y) > 13
       if not apart then cost = cost + 100 end
     end
-    if not least or cost < least then best, least = place, cost end
+    if not least or cost < least then
+      best, least = { x = x, y = y, w = w, place = place }, cost
+    end
   end
-  box.labels[#box.labels + 1] = { x = best[1], y = best[2], w = w }
-  return best[1], best[2]
+  box.labels[#box.labels + 1] = best
+  return unpack(best.place, 1, 3)
 end
 
 local function draw_marks(f, s, box, list)
@@ -175,8 +177,10 @@ local function draw_marks(f, s, box, list)
       f:line { points = { px, py }, stroke = "ground", width = 7.4 }
       f:line { points = { px, py }, stroke = s.role, width = 4.2 }
       if m.text then
-        local tx, ty = label_place(list, box, px, py, 1.08 * font.width(m.text, small, true))
-        f:text { x = tx, y = ty, text = m.text, size = small, fill = s.role, bold = true }
+        local room = 1.08 * font.width(m.text, small, true)
+        local tx, ty, anchor = label_place(list, box, px, py, room)
+        f:text { x = tx, y = ty, text = m.text, size = small, fill = s.role, bold = true,
+          anchor = anchor, halo = true }
       end
     end
   end

@@ -30,7 +30,7 @@ function Figure:line(item)
 end
 
 -- { x, y, text, size = 12, fill = "ink", anchor = "start", bold = false, rotate = 0 }; y is the
--- baseline.
+-- baseline. halo: a rim in the ground's colour, for text over lines.
 function Figure:text(item)
   item.size, item.fill = item.size or 12, item.fill or "ink"
   return add(self, "text", item)

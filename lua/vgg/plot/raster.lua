@@ -24,6 +24,7 @@ end
 function draw.text(d, item)
   local k = d.density
   local lines, pen = font.strokes(item.text, item.x * k, item.y * k, item.size * k, item)
+  if item.halo then d.canvas:stroke(lines, pen + 4 * k, d.colours.ground, 0.85) end
   d.canvas:stroke(lines, pen, d.colours[item.fill], item.alpha or 1)
 end
 

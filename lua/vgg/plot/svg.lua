@@ -62,7 +62,9 @@ function write.text(d, item)
   local anchor = item.anchor ~= "start" and item.anchor or nil
   return "<text" .. attributes("x", item.x, "y", item.y, "font-size", item.size,
     "fill", d.colour(item.fill), "text-anchor", anchor,
-    "font-weight", item.bold and "600" or nil, "transform", turn) ..
+    "font-weight", item.bold and "600" or nil, "transform", turn,
+    "stroke", item.halo and d.colour "ground", "stroke-width", item.halo and 4,
+    "stroke-opacity", item.halo and 0.85, "paint-order", item.halo and "stroke") ..
     ">" .. escape(item.text) .. "</text>"
 end
 
