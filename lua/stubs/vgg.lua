@@ -152,9 +152,23 @@ function vgg.set_rng_state(seed, position) end
 ---Pins the kernels: nothing is chosen by timing.
 function vgg.set_deterministic(on) end
 
----The model of a checkpoint, rebuilt from the file alone.
----@return Module
-function vgg.load(path) end
+---The model of a checkpoint (a run, .safetensors, .pth, .pt, .ckpt), rebuilt from the file alone.
+---@option model nil a model to fill instead
+---@option strict true false leaves what does not fit alone; its names are the third result
+---@return Module, meta
+function vgg.load(path, options) end
+
+---The tensors of such a file by name, and what else it holds (meta, plain).
+---@option all false also optimizer states and the like
+---@return tensors, rest
+function vgg.load_state(path, options) end
+
+---A model, or tensors by name, as .safetensors, .pth, .pt or Lightning's .ckpt.
+---@option prefix nil in front of every name (.ckpt: "model.")
+---@option dtype nil what floating tensors become: "f32", "f16", "bf16"
+---@option legacy false .pth as PyTorch wrote it before 1.6
+---@option optimizer nil kept in a .ckpt, with epoch, global_step, hyper_parameters
+function vgg.save(model, path, options) end
 
 ---Seconds on a clock that never goes back.
 ---@return number

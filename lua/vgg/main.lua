@@ -22,6 +22,8 @@ local commands = {
   fetch = "download and check CIFAR-10 or pretrained weights",
   watch = "the curves of a run in the terminal, live",
   summary = "layers, MACs and training memory of a model, checkpoint or run",
+  inspect = "what a checkpoint or file of weights holds",
+  export = "weights as .pth, .safetensors or Lightning's .ckpt",
   doctor = "what is installed, found and set, and where each value comes from",
 }
 local root = debug.getinfo(1, "S").source:match("^@(.*)main%.lua$")

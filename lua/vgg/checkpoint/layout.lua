@@ -23,20 +23,22 @@ local function container(entries, plain)
   return ""
 end
 
-local function all_start(names, start)
+-- Whether all names start so; of Lightning's, where losses lie beside the network, most.
+local function all_start(names, start, most)
+  local n = 0
   for _, name in ipairs(names) do
-    if not starts(name, start) then return false end
+    if starts(name, start) then n = n + 1 end
   end
-  return #names > 0
+  return n > 0 and (n == #names or most and 2 * n > #names)
 end
 
--- The wrappers that every name begins with: "model._orig_mod.".
-local function common(names)
+-- The wrappers that the names begin with: "model._orig_mod.".
+local function common(names, most)
   local prefix, found = "", true
   while found do
     found = false
     for _, wrapper in ipairs(layout.wrappers) do
-      if all_start(names, prefix .. wrapper .. ".") then
+      if all_start(names, prefix .. wrapper .. ".", most) then
         prefix, found = prefix .. wrapper .. ".", true
         break
       end
@@ -82,8 +84,10 @@ function layout.of(entries, plain, wanted)
   for _, e in ipairs(entries) do
     if starts(e.name, root) then names[#names + 1] = e.name:sub(#root + 1) end
   end
-  local prefix = root .. (wanted and fitting(names, wanted) or common(names))
-  local result = { kind = kind(plain, root, entries), prefix = prefix, entries = {}, rest = {} }
+  local what = kind(plain, root, entries)
+  local prefix = root .. (wanted and fitting(names, wanted)
+    or common(names, what == "Lightning checkpoint"))
+  local result = { kind = what, prefix = prefix, entries = {}, rest = {} }
   for _, e in ipairs(entries) do
     local list = starts(e.name, prefix) and result.entries or result.rest
     e.raw = e.name
