@@ -260,6 +260,10 @@ done:
   return st;
 }
 
+void vg_torchfile_on_read(vg_torchfile *f, void (*read)(void *, const void *, size_t), void *arg) {
+  if (f->zip) vg_zip_on_read(f->zip, read, arg);
+}
+
 vg_status vg_torchfile_verify(const vg_torchfile *f, const vg_st_tensor *t) {
   const vg_torch_storage *s = &f->storages[((const vg_torch_tensor *)t)->storage];
   return s->entry ? vg_zip_verify(f->zip, s->entry) : VG_OK;

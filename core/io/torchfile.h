@@ -30,6 +30,9 @@ VG_API const char *vg_torchfile_plain(const vg_torchfile *f);
 VG_API vg_status vg_torchfile_extra(const vg_torchfile *f, const char *name, const char **text,
                                     size_t *n);
 
+/* See vg_zip_on_read; nothing for legacy files, which have no sums. */
+VG_API void vg_torchfile_on_read(vg_torchfile *f, void (*read)(void *, const void *, size_t),
+                                 void *arg);
 /* Compares the bytes that hold a tensor with their CRC, once; legacy files have none. */
 VG_API vg_status vg_torchfile_verify(const vg_torchfile *f, const vg_st_tensor *t);
 

@@ -29,6 +29,8 @@ done:
   return st;
 }
 
+static void drop(void *map, const void *data, size_t n) { vg_map_drop(map, data, n); }
+
 /* A header's length, then JSON. */
 static bool is_safetensors(const unsigned char *data, size_t size) {
   return size >= 9 && data[8] == '{' && data[5] == 0 && data[6] == 0 && data[7] == 0;
@@ -82,6 +84,7 @@ vg_status vg_weights_open(vg_weights **out, const char *path, const char *what) 
   if (!w) return VG_ENOMEM;
   VG_TRY(vg_map_open(&w->map, path, what));
   VG_TRY(parse(w, w->map.data, w->map.size, path, what));
+  if (w->torch) vg_torchfile_on_read(w->torch, drop, &w->map);
   *out = w;
   w = NULL;
 done:
@@ -119,7 +122,11 @@ vg_st_meta vg_weights_meta_at(const vg_weights *w, size_t i) {
 }
 
 vg_status vg_weights_verify(const vg_weights *w, const vg_st_tensor *t) {
-  return w->torch ? vg_torchfile_verify(w->torch, t) : vg_safetensors_verify(w->plain, t);
+  vg_status st;
+  if (w->torch) return vg_torchfile_verify(w->torch, t);
+  st = vg_safetensors_verify(w->plain, t);
+  if (t->bytes >= PIECE) vg_map_drop(&w->map, t->data, t->bytes);
+  return st;
 }
 
 static vg_status read_strided(const vg_st_tensor *t, void *to) {

@@ -31,6 +31,9 @@ VG_API vg_zip_entry *vg_zip_find(vg_zip *z, const char *name);
 
 /* The entry's bytes, valid as long as the archive; VG_EDATA when they cannot be unpacked. */
 VG_API vg_status vg_zip_data(vg_zip *z, vg_zip_entry *e, const void **out);
+/* Called with bytes that were read and are not needed in memory for now (vg_map_drop). */
+VG_API void vg_zip_on_read(vg_zip *z, void (*read)(void *arg, const void *data, size_t n),
+                           void *arg);
 /* Compares the bytes with the CRC, once: VG_EDATA "... entry data/41 fails its CRC". */
 VG_API vg_status vg_zip_verify(vg_zip *z, vg_zip_entry *e);
 
