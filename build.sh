@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 build_packages="gcc libc6-dev cmake ninja-build pkg-config libluajit-5.1-dev libdnnl-dev
   libcurl4-openssl-dev zlib1g-dev libpng-dev libedit-dev libjansson-dev libmd-dev
   lua-cjson ca-certificates"
-test_packages="luajit lua-busted lua-check clang clang-format libomp-dev libclang-rt-14-dev"
+test_packages="libzip-dev luajit lua-busted lua-check clang clang-format libomp-dev libclang-rt-14-dev"
 
 install() {
   missing=""

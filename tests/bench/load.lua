@@ -1,5 +1,5 @@
 -- One measured load of a file of weights: vgglua tests/bench/load.lua FILE state|model. Prints
--- milliseconds and the process's peak memory in MB. model: fills a torchvision vgg16_bn that exists.
+-- milliseconds and the peak memory in MB. model: fills a torchvision vgg16_bn that exists.
 local vgg = require "vgg"
 local core = require "vgg.core"
 
