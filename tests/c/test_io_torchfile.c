@@ -45,15 +45,15 @@ static void cut(const char *path) {
   free(data);
 }
 
-/* `summed`: the format has check sums, so that no other values may come out. Without, damage in the
-   numbers themselves cannot be seen, but nothing may crash. */
-static void turn(const char *path, bool summed) {
+/* So many bits of each byte. `summed`: the format has check sums, so that no other values may come
+   out. Without, damage in the numbers themselves cannot be seen, but nothing may crash. */
+static void turn(const char *path, bool summed, int bits) {
   size_t n;
   char *data = read_file(path, &n);
   uint64_t whole = digest(data, n), h;
   int changed = 0, refused = 0;
   for (size_t k = 0; k < n; k++) {
-    for (int bit = 0; bit < 8; bit++) {
+    for (int bit = 0; bit < 8; bit += 8 / bits) {
       data[k] = (char)(data[k] ^ 1 << bit);
       h = digest(data, n);
       refused += h == 0;
@@ -67,14 +67,14 @@ static void turn(const char *path, bool summed) {
 }
 
 int main(void) {
-  static const char *const zips[] = {FOLDER "net.pth", FOLDER "tensor.pt", FOLDER "types.pth",
+  static const char *const zips[] = {FOLDER "tensor.pt", FOLDER "net.pth", FOLDER "types.pth",
                                      FOLDER "net_deflated.pth"};
-  static const char *const legacy[] = {FOLDER "net_legacy.pth", FOLDER "views_legacy.pth",
+  static const char *const legacy[] = {FOLDER "views_legacy.pth", FOLDER "net_legacy.pth",
                                        FOLDER "parameters_2017.pth"};
   for (size_t i = 0; i < sizeof zips / sizeof *zips; i++) cut(zips[i]);
-  for (size_t i = 0; i < sizeof zips / sizeof *zips; i++) turn(zips[i], true);
+  for (size_t i = 0; i < sizeof zips / sizeof *zips; i++) turn(zips[i], true, i ? 1 : 8);
   for (size_t i = 0; i < sizeof legacy / sizeof *legacy; i++) cut(legacy[i]);
-  for (size_t i = 0; i < sizeof legacy / sizeof *legacy; i++) turn(legacy[i], false);
+  for (size_t i = 0; i < sizeof legacy / sizeof *legacy; i++) turn(legacy[i], false, i ? 1 : 8);
   cut(FOLDER "lightning.ckpt");
   return finish();
 }
