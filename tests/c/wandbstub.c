@@ -42,9 +42,10 @@ static struct {
   pthread_mutex_t lock;
   const char *dir;
   FILE *log;
-  int listener, port, served, blobs, artifacts, lines;
-  int open[CONNECTIONS];
-  double down_until;
+  _Atomic int listener;
+  int port, blobs, artifacts, lines;
+  _Atomic int open[CONNECTIONS];
+  _Atomic double down_until;
   rule rules[RULES];
   int n_rules;
   json_t *bucket, *seen; /* seen: run names that were upserted */
@@ -146,8 +147,8 @@ static json_t *upsert(json_t *v) {
                    "bucket", "id", "r1", "name", name, "displayName",
                    text(v, "displayName", "quiet-stub-1"), "description", "config", "sweepName",
                    "project", "id", "p", "name", text(v, "project", "uncategorized"), "entity",
-                   "id", "e", "name", text(v, "entity", "stub"), "historyLineCount",
-                   getenv("STUB_LINES") ? atoi(getenv("STUB_LINES")) : 0, "inserted", inserted);
+                   "id", "e", "name", text(v, "entity", "stub"), "historyLineCount", 0, "inserted",
+                   inserted);
 }
 
 static json_t *run_files(json_t *v) {
