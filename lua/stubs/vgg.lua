@@ -1,8 +1,8 @@
 ---@meta
 -- What `require "vgg"` offers beside its larger parts, for ?name and for editors.
 
----The library. Parts: nn, optim, data, metric, models, train, callbacks, checkpoint, functional,
----cli, util. Each is loaded when it is first used.
+---The library. Parts: nn, optim, data, metric, models, train, callbacks, plot, checkpoint,
+---functional, cli, util. Each is loaded when it is first used.
 vgg = {}
 
 ---Layers and containers: nn.Conv2d { 3, 64, kernel = 3 }, nn.Sequential { ... }.

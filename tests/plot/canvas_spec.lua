@@ -3,6 +3,7 @@ package.path = "tests/support/?.lua;" .. package.path
 local core = require "vgg.core"
 local check = require "check"
 local image = core.image
+local json = require "vgg.json"
 
 local function pixels(canvas)
   local bytes, w, h, channels = image.decode_png(canvas:png())
@@ -102,6 +103,20 @@ describe("PNG", function()
     local grey = bytes:sub(1, 35)
     again, w, h, channels = image.decode_png(image.encode_png(grey, 5, 7, 1))
     assert.same({ grey, 5, 7, 1 }, { again, w, h, channels })
+  end)
+
+  it("reads what Pillow writes, in every colour type", function()
+    local function bytes(hex)
+      return (hex:gsub("..", function(h) return string.char(tonumber(h, 16)) end))
+    end
+    local f = assert(io.open "tests/parity/png.json")
+    local stored = assert(json.decode(f:read "*a"))
+    f:close()
+    for name, s in pairs(stored) do
+      local pixels_of, w, h, channels = image.decode_png(bytes(s.png))
+      assert.same({ s.width, s.height, s.channels }, { w, h, channels }, name)
+      assert.is_true(pixels_of == bytes(s.pixels), name)
+    end
   end)
 
   it("refuses what is damaged", function()

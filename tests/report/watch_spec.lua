@@ -80,6 +80,19 @@ describe("vgglua watch", function()
     assert.is_nil(r.out:find("\27", 1, true))
   end)
 
+  it("draws over itself on a terminal and ends with the run", function()
+    local driver, why = process.driver()
+    if not driver then return pending(why) end
+    local r = process.terminal({ "watch", "a", "--runs-dir", root }, { "end" }, "TERM=xterm")
+    assert.equal(0, r.code, r.out .. r.err)
+    assert.matches("\27[2J\27[H", r.out, 1, true)
+    assert.matches("all epochs done", r.out, 1, true)
+    assert.matches("\27[36m", r.out, 1, true) -- coloured
+    r = process.terminal({ "watch", "going", "--runs-dir", root },
+      { "expect epoch 1 of 1", "wait 200", "send \\x03", "end" }, "TERM=xterm")
+    assert.equal(0, r.code, r.out .. r.err) -- waits for more until Ctrl-C
+  end)
+
   it("shows what there is of a run that has just begun", function()
     assert.matches("going  epoch 1 of 1, step 10", watch({ "going" }).out, 1, true)
     local r = watch { "young" }

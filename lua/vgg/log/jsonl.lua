@@ -142,6 +142,8 @@ function Jsonl:resume(at)
   end
 end
 
+function Jsonl:view() return "vgglua report " .. self.run.dir end
+
 function Jsonl:flush(durable) self.sink:flush(durable) end
 function Jsonl:close() self.sink:close() end
 

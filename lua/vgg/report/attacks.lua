@@ -38,7 +38,8 @@ local shown = { { "source_image", "source" }, { "gt_class", "class" }, { "target
 local function cell_of(run, value, name, lead)
   if type(value) == "table" and value.image then
     local png = run:file(value.image)
-    return png and { image = png, alt = value.caption or name } or "missing"
+    return png and { image = png, alt = value.caption or name,
+      note = name == "diff" and value.caption or nil } or "missing"
   end
   if type(value) == "number" then
     if name == "iterations" then return util.count(value) end

@@ -208,12 +208,17 @@ end
 -- ---- sentences ----
 
 local function sentence(first, run)
+  if class_words(first) ~= class_words(run) then
+    return ("'%s' and '%s' know other classes; their numbers only stand side by side."):format(
+      first.label, run.label)
+  end
   local a, b = first:test() or {}, run:test() or {}
-  local key, what, n = "test/acc", "test accuracy", tested_images(run)
+  local key, what = "test/acc", "test accuracy"
+  local n, n_first = tested_images(run), tested_images(first)
   if not (a[key] and b[key]) then
-    local matrix = run.summary.best_confusion_matrix
+    local matrix, other = run.summary.best_confusion_matrix, first.summary.best_confusion_matrix
     a, b, key, what = first:best(), run:best(), "val/acc", "best validation accuracy"
-    n = matrix and numbers.totals(matrix)
+    n, n_first = matrix and numbers.totals(matrix), other and numbers.totals(other)
   end
   if not (numbers.is_number(a[key]) and numbers.is_number(b[key])) then return nil end
   local d = b[key] - a[key]
@@ -221,8 +226,9 @@ local function sentence(first, run)
     math.abs(100 * d), d < 0 and "behind" or "ahead of", first.label, what, numbers.percent(b[key]),
     numbers.percent(a[key]))
   if d == 0 then text = ("'%s' and '%s' have the same %s"):format(run.label, first.label, what) end
-  if n then
-    local error2 = math.sqrt(numbers.two_errors(a[key], n) ^ 2 + numbers.two_errors(b[key], n) ^ 2)
+  if n and n_first then
+    local error2 = math.sqrt(numbers.two_errors(a[key], n_first) ^ 2 +
+      numbers.two_errors(b[key], n) ^ 2)
     text = text .. (math.abs(d) <= error2 and "; less than %s images can tell (±%.1f points)" or
       "; more than chance on %s images (±%.1f points)"):format(util.count(n), 100 * error2)
   end
@@ -232,7 +238,7 @@ end
 -- When a run first has the other's best validation accuracy.
 local function catches_up(first, run)
   local want = first:best()["val/acc"]
-  if not numbers.is_number(want) then return nil end
+  if class_words(first) ~= class_words(run) or not numbers.is_number(want) then return nil end
   for _, r in ipairs(run.epochs) do
     if numbers.is_number(r["val/acc"]) and r["val/acc"] >= want then
       return ("It reaches the other's best validation accuracy (%s, epoch %d) in epoch %d."):format(

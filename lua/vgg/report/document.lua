@@ -1,6 +1,6 @@
 -- A report as a list of blocks, written as a page or as Markdown:
 --   { "heading", 2, "text" }   { "text", "words", class = "note" }   { "warning", "words" }
---   { "table", columns =, rows = }    cells: text, { text, class } or { image = PNG, alt = }
+--   { "table", columns =, rows = }  of text, { text, class } or { image = PNG, alt =, note = }
 --   { "figure", figure, table = block that stands for it in Markdown }
 --   { "picture", PNG, "what it shows" }   { "link", path, "what it shows" }
 --   { "svg", text of a file of ours }
@@ -45,7 +45,11 @@ function page.table(b, out)
     rows[i] = {}
     for k = 1, #b.columns do
       local cell = row[k]
-      rows[i][k] = is_image(cell) and html.image(cell.image, cell.alt) or cell
+      if is_image(cell) then
+        local note = cell.note and html.element("small", cell.note).text or ""
+        cell = html.raw(html.image(cell.image, cell.alt).text .. note)
+      end
+      rows[i][k] = cell
     end
   end
   out[#out + 1] = html.table { columns = b.columns, rows = rows }

@@ -57,6 +57,7 @@ th{color:var(--muted);font-weight:600;white-space:nowrap}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.good{color:var(--good)}td.bad{color:var(--bad)}
 p.picture{max-width:none}p.picture img{max-width:100%;height:auto}
+td small{color:var(--muted)}h1:not(:first-child){margin-top:60px}
 td img{display:block;image-rendering:pixelated;width:64px;height:64px}
 .grid{max-width:940px;display:flex;flex-wrap:wrap;gap:12px 10px}
 .grid figure{margin:0;width:84px;font-size:12px;line-height:1.25;text-align:center}

@@ -44,7 +44,7 @@ local function log_line(t)
       t.opt.fast_dev_run, t.opt.fast_dev_run == 1 and "" or "es")
   end
   if not t.run then return "none" end
-  return ("%s   follow: tail -f %s"):format(t.run.dir, t.run:path "metrics.jsonl")
+  return ("%s   follow: vgglua watch %s"):format(t.run.dir, t.run.dir)
 end
 
 local function seed_line(t)
