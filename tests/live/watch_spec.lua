@@ -40,7 +40,7 @@ describe("--watch", function()
   before_each(function()
     dir, remove = support.directory()
     script = dir .. "/script.lua"
-    support.write(script, read "tests/train/editable.lua")
+    support.write(script, read "tests/live/editable.lua")
   end)
   after_each(function() remove() end)
 
@@ -52,7 +52,7 @@ describe("--watch", function()
     assert.equal(1, #e)
     assert.same({ "lr 0.001 -> 0.0001" }, e[1].applied)
     assert.is_true(e[1].step > 4 and e[1].step <= 10)
-    assert.equal(read "tests/train/editable.lua", read(dir .. "/runs/a/script.1.lua"))
+    assert.equal(read "tests/live/editable.lua", read(dir .. "/runs/a/script.1.lua"))
     assert.equal(read(script), read(dir .. "/runs/a/" .. e[1].script))
     local meta = checkpoint.inspect(dir .. "/runs/a/last.safetensors").meta
     assert.equal(1e-4, meta.optimizer.groups[1].lr)
@@ -92,7 +92,7 @@ describe("--watch", function()
   end)
 
   it("names a changed model and leaves the training as it was", function()
-    local plain = process.run(("tests/train/editable.lua --runs-dir %s/runs --run-name p "
+    local plain = process.run(("tests/live/editable.lua --runs-dir %s/runs --run-name p "
       .. "--max-epochs 2"):format(dir))
     assert.equal(0, plain.code, plain.err)
     local r = train("c", 4, { { "Dropout { 0.1 }", "Dropout { 0.4 }" } })
@@ -116,7 +116,7 @@ describe("--watch", function()
       { "local model = nn", "local model = = nn", "unexpected symbol near '='" },
       { "nn.ReLU {}", "nn.Rule {}", "attempt to call field 'Rule'" },
       { "trainer:fit", "local _ =", "it ends without fit{}" } } do
-      support.write(script, read "tests/train/editable.lua")
+      support.write(script, read "tests/live/editable.lua")
       local r = train("d" .. i, 4, { case })
       assert.equal(0, r.code, r.err)
       assert.matches("not applied, training goes on as before", r.err, 1, true)

@@ -49,7 +49,7 @@ local flags = "--max-epochs 3 --log-every-n-steps 1 --runs-dir "
 -- Starts a training in the background that waits at step 4 for a client; returns its end.
 local function background(run, extra)
   local err = dir .. "/" .. run .. ".err"
-  local line = ("EDIT_AT='4:touch %s/%s.here; sleep 1' %s tests/train/editable.lua %s%s/runs "
+  local line = ("EDIT_AT='4:touch %s/%s.here; sleep 1' %s tests/live/editable.lua %s%s/runs "
     .. "--run-name %s --repl %s >/dev/null 2>%s </dev/null; echo $? >%s.code"):format(dir, run,
     support.vgglua, flags, dir, run, extra or "", err, err)
   os.execute("(" .. line .. ") &")
@@ -72,7 +72,7 @@ describe("vgglua attach", function()
   after_each(function() remove() end)
 
   it("opens a prompt between two steps; looking changes no bit", function()
-    local plain = process.run("tests/train/editable.lua " .. flags .. dir .. "/runs --run-name a")
+    local plain = process.run("tests/live/editable.lua " .. flags .. dir .. "/runs --run-name a")
     assert.equal(0, plain.code, plain.err)
     local finish = background "b"
     local r = attach("b", table.concat({ "trainer.position.step", "model.training",
@@ -127,7 +127,7 @@ describe("Ctrl-\\ in a training with --repl", function()
   it("opens the prompt; Ctrl-C in it stops what was typed, :continue goes on", function()
     local driver, why = support.driver()
     if not driver then return pending(why) end
-    local r = support.terminal({ "tests/train/editable.lua", "--max-epochs", "2", "--repl",
+    local r = support.terminal({ "tests/live/editable.lua", "--max-epochs", "2", "--repl",
       "--runs-dir", dir .. "/runs", "--run-name", "t" }, { "expect opens it between two steps",
       "expect now", "wait 200", "send \\x1c", "expect training waits at", "expect vgg> ",
       "send trainer.position.step\\n", "expect vgg> ", "send while true do end\\n", "wait 400",
