@@ -126,6 +126,16 @@ static int l_set_deterministic(lua_State *L) {
   return 0;
 }
 
+/* constant_weights(true) ... constant_weights(false), nesting */
+static int l_constant_weights(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TBOOLEAN);
+  if (lua_toboolean(L, 1))
+    vg_constant_weights_begin(vglua_context(L));
+  else
+    vg_constant_weights_end(vglua_context(L));
+  return 0;
+}
+
 static int l_clock(lua_State *L) {
   lua_pushnumber(L, vg_clock());
   return 1;
@@ -153,6 +163,7 @@ static const luaL_Reg top[] = {{"manual_seed", l_manual_seed},
                                {"rng_state", l_rng_state},
                                {"set_rng_state", l_set_rng_state},
                                {"set_deterministic", l_set_deterministic},
+                               {"constant_weights", l_constant_weights},
                                {"clock", l_clock},
                                {"wall_clock", l_wall_clock},
                                {NULL, NULL}};

@@ -13,6 +13,7 @@
 
 void (*vg_cpu_dnn_close)(void *dnn);
 void (*vg_cpu_choices_close)(void *choices);
+void (*vg_cpu_forget)(vg_device *d);
 
 static int count(void) { return 1; }
 
@@ -53,6 +54,10 @@ void vg_cpu_close_device(vg_device *d) {
   vg_free(d->priv);
 }
 
+static void forget(vg_device *d) {
+  if (vg_cpu_state(d)->kept) vg_cpu_forget(d);
+}
+
 static vg_status describe(vg_device *d, char *text, size_t n) {
   const char *isa = "baseline";
 #ifdef __x86_64__
@@ -69,7 +74,8 @@ static const vg_device_vt device = {.count = count,
                                     .open = open_device,
                                     .close = vg_cpu_close_device,
                                     .describe = describe,
-                                    .set_threads = set_threads};
+                                    .set_threads = set_threads,
+                                    .forget = forget};
 
 VG_API const vg_backend vg_cpu_backend = {.abi = VG_ABI,
                                           .name = "cpu",

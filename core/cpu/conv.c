@@ -60,12 +60,13 @@ static bool nothing_to_do(const vg_conv_problem *c, vg_tensor *w, vg_tensor *bia
 
 static vg_status run(vg_device *d, const vg_conv_problem *c, const vg_tensor *x, const vg_tensor *w,
                      const vg_tensor *bias, const vg_tensor *y) {
-  vg_conv_data t = {c, vg_data(x), vg_data(w), bias ? vg_data(bias) : NULL, vg_data(y)};
+  vg_conv_data t = {c, vg_data(x), vg_data(w), bias ? vg_data(bias) : NULL, vg_data(y), NULL};
   vg_conv_algorithm a;
   vg_status st;
   if (vg_cpu_plans(d))
     vg_cpu_state(d)->macs +=
         (double)(c->n * c->k * c->p * c->q) * (double)(c->c / c->groups * c->r * c->s);
+  if (c->pass != VG_CONV_BWD_WEIGHT) t.weight = (vg_tensor *)(uintptr_t)w; /* counts references */
   VG_TRY(vg_conv_choose(&a, d, &t));
   st = vg_conv_run(d, &t, a);
 done:

@@ -9,6 +9,7 @@
 typedef struct vg_conv_data {
   const vg_conv_problem *c;
   float *x, *w, *bias, *y; /* bias may be NULL */
+  vg_tensor *weight;       /* w, when it is an input: for cpu/kept.h */
 } vg_conv_data;
 
 /* Pixel by pixel with the batch as rows, leaving out the padding: for maps of a few pixels. */

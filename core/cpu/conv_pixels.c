@@ -4,6 +4,7 @@
 
 #include "cpu/blocked.h"
 #include "cpu/conv_own.h"
+#include "cpu/kept.h"
 
 typedef struct job {
   const vg_conv_data *t;
@@ -92,18 +93,23 @@ static void one_pixel(const job *j, const side *s, const float *pack, int64_t pi
 
 static vg_status images(vg_device *d, const job *j, const side *s) {
   int threads = vg_cpu_threads(d);
-  int64_t l = j->lanes, pairs = (s->out / l + 1) / 2, size = 9 * s->in * 2 * l + 9 * l * l;
+  int64_t l = j->lanes, pairs = (s->out / l + 1) / 2, each = 9 * s->in * 2 * l;
+  int64_t size = each + 9 * l * l;
+  int form = j->c->pass == VG_CONV_FWD ? VG_KEPT_PIXELS : VG_KEPT_PIXELS_DATA;
   vg_buf work = {0};
+  vg_kept kept;
   float *base;
   vg_status st;
   VG_TRY(vg_buf_take(&work, d, (size_t)(threads * size) * sizeof *base));
   if (vg_cpu_plans(d)) goto done;
+  kept = vg_cpu_keep(d, j->t->weight, form, (size_t)(pairs * each) * sizeof *base);
   base = work.ptr;
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (int64_t p = 0; p < pairs; p++) {
-    float *pack = base + omp_get_thread_num() * size, *taps = pack + 9 * s->in * 2 * l;
+    float *own = base + omp_get_thread_num() * size;
+    float *pack = kept.data ? kept.data + p * each : own;
     int vecs = 2 * p + 2 <= s->out / l ? 2 : 1;
-    pack_weights(j, s, pack, taps, 2 * p, vecs);
+    if (!kept.ready) pack_weights(j, s, pack, own + each, 2 * p, vecs);
     for (int64_t pixel = 0; pixel < j->pixels; pixel++) one_pixel(j, s, pack, pixel, 2 * p, vecs);
   }
 done:

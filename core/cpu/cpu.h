@@ -10,6 +10,7 @@ typedef struct vg_cpu_priv {
   bool plan;     /* nothing is computed, only memory is taken (cpu/plan.c) */
   double macs;   /* of a plan: multiply-accumulates of convolutions and products so far */
   void *dnn;     /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
+  void *kept;    /* prepared forms of constant weights (cpu/kept.h) */
   void *choices; /* convolution algorithms (cpu/conv_choice.h) */
 } vg_cpu_priv;
 
@@ -54,7 +55,9 @@ void vg_cpu_close_device(vg_device *d);
 
 /* Frees vg_cpu_priv.dnn; set by cpu/dnn.c when it makes one. */
 extern void (*vg_cpu_dnn_close)(void *dnn);
-/* The same for vg_cpu_priv.choices. */
+/* Drops vg_cpu_priv.kept; set by cpu/kept.c when it makes one. */
+extern void (*vg_cpu_forget)(vg_device *d);
+/* Frees vg_cpu_priv.choices. */
 extern void (*vg_cpu_choices_close)(void *choices);
 
 #endif

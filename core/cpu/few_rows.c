@@ -57,6 +57,7 @@ static vg_status run_columns(vg_device *d, const vg_few_rows *j) {
   vg_buf rows = {0};
   vg_status st;
   VG_TRY(vg_buf_take(&rows, d, (size_t)(strips(j) * j->m * STRIP_ROW) * sizeof(float)));
+  if (vg_cpu_plans(d)) goto done;
   pack_strips(j, rows.ptr);
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (int64_t c = 0; c < j->n; c += COLUMNS)
@@ -126,6 +127,7 @@ static vg_status run_rows(vg_device *d, const vg_few_rows *j) {
   vg_status st;
   VG_TRY(vg_buf_take(&rows, d, (size_t)(all * j->m) * sizeof(float)));
   VG_TRY(vg_buf_take(&work, d, (size_t)(threads * each) * sizeof(float)));
+  if (vg_cpu_plans(d)) goto done;
   base = work.ptr;
   pack_rows(j, rows.ptr, l);
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)

@@ -27,14 +27,15 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
   float *cp = vg_data(c), beta = bias ? 1.0f : 0.0f;
   const float *ap = vg_data(a), *bp = vg_data(b);
   int threads = vg_cpu_threads(d), failed = 0;
+  vg_few_rows few = {ap, bp, bias ? vg_data(bias) : NULL, cp, m, n, k, lda, ldb, tb == 'T'};
   if (c->n == 0) return VG_OK;
+  if (batch == 1 && ta == 'N' && vg_few_rows_has(&few)) return vg_few_rows_run(d, &few);
+  if (vg_cpu_plans(d)) return VG_OK;
   if (k == 0) {
     memset(cp, 0, (size_t)c->n * sizeof *cp);
     for (int64_t i = 0; bias && i < batch; i++) spread_bias(cp + i * m * n, vg_data(bias), m, n);
     return VG_OK;
   }
-  vg_few_rows few = {ap, bp, bias ? vg_data(bias) : NULL, cp, m, n, k, lda, ldb, tb == 'T'};
-  if (batch == 1 && ta == 'N' && vg_few_rows_has(&few)) return vg_few_rows_run(d, &few);
   /* With one matrix or few big ones the team works inside sgemm. */
   bool outer = batch >= threads && m * n * k < (int64_t)1 << 22;
 #pragma omp parallel for schedule(static) num_threads(threads) if (outer && threads > 1) \

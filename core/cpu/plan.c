@@ -94,9 +94,10 @@ NOTHING(sgd, DEV, ANY(int, n), ANY(const vg_optim_slot *, s), ANY(const vg_sgd_a
 NOTHING(scale, DEV, ANY(int, n), ANY(vg_tensor *const *, t), ANY(double, v))
 NOTHING(metric, DEV, OUT(c), IN(x), IN(target), ANY(const vg_metric_args *, a))
 
-static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, IN(b), IN(bias)) {
+static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg_tensor *b,
+                        const vg_tensor *bias) {
   vg_cpu_state(d)->macs += (double)c->n * (double)a->shape[2];
-  return VG_OK;
+  return vg_cpu_matmul.matmul(d, c, a, b, bias); /* for its buffers */
 }
 
 static vg_status sum_squares(DEV, ANY(int, n), ANY(vg_tensor *const *, t), double *out) {

@@ -7,6 +7,7 @@
 
 #include "cpu/blocked.h"
 #include "cpu/conv_own.h"
+#include "cpu/kept.h"
 
 /* Tiles of a chunk, measured on a Cascade Lake core: small enough for the second-level cache, large
    enough to use every transformed weight often. Above MOST_PRIVATE weights they would not fit there
@@ -30,6 +31,7 @@ typedef struct plan {
   int64_t in_h, in_w, out_h, out_w;
   int64_t us, vs, ms; /* between two points: weights, input side, output side */
   float *u;
+  bool ready;  /* u holds the transforms of an earlier call */
   bool shared; /* one chunk at a time for the whole team */
   int threads;
 } plan;
@@ -165,7 +167,7 @@ static void run_images(const plan *p, float *v, float *m, float *taps, const flo
     int64_t me = omp_get_thread_num(), team = omp_get_num_threads(), lo, hi, a, b;
     chunk k = {.v = v + each * me * POINTS * p->vs, .m = m + each * me * POINTS * p->ms};
     share(pairs(p), me, team, &lo, &hi);
-    weight(p, taps + me * 9 * l * l, lo, hi);
+    if (!p->ready) weight(p, taps + me * 9 * l * l, lo, hi);
     if (!p->shared) {
 #pragma omp barrier
 #pragma omp for schedule(static)
@@ -195,13 +197,17 @@ static vg_status images(vg_device *d, plan *p) {
   bool data = p->c->pass == VG_CONV_BWD_DATA;
   int64_t copies = p->shared ? 1 : p->threads;
   vg_buf u = {0}, v = {0}, m = {0}, taps = {0};
+  size_t bytes = (size_t)(POINTS * p->us) * sizeof(float);
+  vg_kept kept;
   vg_status st;
-  VG_TRY(vg_buf_take(&u, d, (size_t)(POINTS * p->us) * sizeof(float)));
   VG_TRY(vg_buf_take(&v, d, (size_t)(copies * POINTS * p->vs) * sizeof(float)));
   VG_TRY(vg_buf_take(&m, d, (size_t)(copies * POINTS * p->ms) * sizeof(float)));
   VG_TRY(vg_buf_take(&taps, d, (size_t)(p->threads * 9 * p->lanes * p->lanes) * sizeof(float)));
+  kept = vg_cpu_keep(d, t->weight, data ? VG_KEPT_WINOGRAD_DATA : VG_KEPT_WINOGRAD, bytes);
+  if (!kept.data) VG_TRY(vg_buf_take(&u, d, bytes));
   if (vg_cpu_plans(d)) goto done;
-  p->u = u.ptr;
+  p->u = kept.data ? kept.data : u.ptr;
+  p->ready = kept.ready;
   run_images(p, v.ptr, m.ptr, taps.ptr, data ? t->y : t->x, data ? t->x : t->y,
              data ? NULL : t->bias);
 done:

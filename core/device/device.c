@@ -95,10 +95,21 @@ vg_status vg_context_new(vg_context **out) {
 int64_t vg_context_free(vg_context *ctx) {
   int64_t left;
   if (!ctx) return 0;
+  while (ctx->constant_weights > 0) vg_constant_weights_end(ctx);
   left = ctx->live_tensors;
   for (int i = ctx->ndevices - 1; i >= 0; i--) device_free(ctx->devices[i]);
   vg_free(ctx);
   return left;
+}
+
+void vg_constant_weights_begin(vg_context *ctx) { ctx->constant_weights++; }
+
+void vg_constant_weights_end(vg_context *ctx) {
+  if (ctx->constant_weights == 0 || --ctx->constant_weights > 0) return;
+  for (int i = 0; i < ctx->ndevices; i++) {
+    vg_device *d = ctx->devices[i];
+    if (d->be->device->forget) d->be->device->forget(d);
+  }
 }
 
 vg_device *vg_cpu(vg_context *ctx) { return ctx->devices[0]; }

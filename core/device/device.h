@@ -29,9 +29,10 @@ struct vg_context {
   uint64_t rng_calls; /* random operations since then: the position to save and restore */
   uint64_t next_seq;  /* tape order */
   int64_t live_tensors;
-  int no_grad;        /* depth of no_grad regions */
-  bool want_collect;  /* the pool passed its soft limit: the binding runs a full collection */
-  bool deterministic; /* kernels are pinned, nothing is chosen by timing */
+  int no_grad;          /* depth of no_grad regions */
+  int constant_weights; /* depth of regions in which no weight changes */
+  bool want_collect;    /* the pool passed its soft limit: the binding runs a full collection */
+  bool deterministic;   /* kernels are pinned, nothing is chosen by timing */
   struct vg_handle *handles; /* every handle given to Lua (autograd/scope.h) */
   struct vg_scope *scope;    /* innermost */
 };
@@ -45,6 +46,10 @@ VG_API int64_t vg_context_free(vg_context *ctx);
 /* "cpu", "cuda", "cuda:1", "auto" or the name of a registered plugin backend; opens it on first
    use. Failure: VG_EDEVICE with the sentence the registry kept. */
 VG_API vg_status vg_device_open(vg_device **out, vg_context *ctx, const char *name);
+/* Between the two, which nest, weights of convolutions stay as they are, and backends may keep what
+   they computed from them. */
+VG_API void vg_constant_weights_begin(vg_context *ctx);
+VG_API void vg_constant_weights_end(vg_context *ctx);
 VG_API vg_device *vg_cpu(vg_context *ctx);
 VG_API vg_status vg_device_synchronise(vg_device *d);
 

@@ -134,7 +134,7 @@ describe("the model", function()
       attack(model, images, classes).adversary:free()
       collectgarbage()
       collectgarbage()
-      return core.device.memory().in_use
+      return core.device.memory().live
     end
     once()
     assert.equal(once(), once())

@@ -139,6 +139,8 @@ typedef struct vg_device_vt {
   vg_status (*synchronise)(vg_device *d);
   vg_status (*set_threads)(vg_device *d, int threads); /* 0: all cores */
   double (*macs)(const vg_device *d); /* multiply-accumulates so far; NULL: not counted */
+  /* Drops what was kept of constant weights; NULL: nothing ever is. */
+  void (*forget)(vg_device *d);
 } vg_device_vt;
 
 typedef struct vg_memory_vt {

@@ -1,6 +1,8 @@
 -- frozen(model, fn, ...): calls fn with the model in evaluation mode and with no parameter that
 -- wants a gradient, so that only the path to the input is computed. Afterwards, also after an
 -- error, every module is in its old mode and every parameter as it was.
+local core = require "vgg.core"
+
 return function(model, fn, ...)
   local training, wanted = {}, {}
   for _, module in model:named_modules() do
@@ -16,10 +18,12 @@ return function(model, fn, ...)
     end
   end
   local function restore(ok, ...)
+    core.constant_weights(false)
     for _, module in ipairs(training) do module:set_training(true) end
     for _, p in ipairs(wanted) do p:requires_grad_(true) end
     if not ok then error((...), 0) end
     return ...
   end
+  core.constant_weights(true)
   return restore(pcall(fn, ...))
 end

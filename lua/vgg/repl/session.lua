@@ -16,7 +16,7 @@ local root = here.source:match("^@(.*/)repl/session%.lua$")
 
 -- Parts of the library that have a name of their own at the prompt, where they exist.
 local parts = {
-  "nn", "optim", "data", "metric", "models", "train", "attacks", "probe", "show",
+  "nn", "optim", "data", "metric", "models", "train", "attacks", "probe", "show", "summary",
 }
 
 local function part_exists(name)
