@@ -152,6 +152,10 @@ function vgg.set_rng_state(seed, position) end
 ---Pins the kernels: nothing is chosen by timing.
 function vgg.set_deterministic(on) end
 
+---Between constant_weights(true) and constant_weights(false), which nest, convolutions keep what
+---they compute from their weights. A change in place is noticed.
+function vgg.constant_weights(on) end
+
 ---The model of a checkpoint (a run, .safetensors, .pth, .pt, .ckpt), rebuilt from the file alone.
 ---@option model nil a model to fill instead
 ---@option strict true false leaves what does not fit alone; its names are the third result

@@ -4,6 +4,7 @@ local data = {}
 local from = {
   cifar10 = "cifar10", synthetic = "cifar10", transforms = "transforms", Loader = "loader",
   Dataset = "dataset", resolve = "resolve", fetch = "fetch", CIFAR10DataModule = "datamodule",
+  normalization = "normalization",
 }
 
 return setmetatable(data, {

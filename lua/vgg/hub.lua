@@ -23,6 +23,15 @@ local function is_whole(path, want)
   return false
 end
 
+-- The file of `what` (a name of hub.known or a URL) where one lies, its sum not looked at, or nil.
+function hub.locate(what)
+  local entry = known.find(what)
+  for _, path in ipairs(places.candidates(entry)) do
+    if core.fs.exists(path) then return path end
+  end
+  return places.alternative(entry)
+end
+
 -- The file of `what` (a name of hub.known or a URL) in a cache, its sum checked, or nil. Nothing is
 -- downloaded.
 function hub.find(what)

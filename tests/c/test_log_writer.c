@@ -221,7 +221,10 @@ int main(void) {
   int64_t before = vg_alloc_statistics().live_blocks;
   char command[128];
   snprintf(dir, sizeof dir, "/tmp/vgg-test-writer-XXXXXX");
-  if (!mkdtemp(dir)) return 1;
+  if (!mkdtemp(dir)) {
+    perror(dir);
+    return 1;
+  }
   test_exit();
   test_good_disk();
   test_full_disk();
@@ -232,6 +235,6 @@ int main(void) {
   test_no_memory();
   CHECK(vg_alloc_statistics().live_blocks == before);
   snprintf(command, sizeof command, "rm -rf '%s'", dir);
-  if (system(command) != 0) return 1;
+  CHECK(system(command) == 0);
   return tally("writer");
 }

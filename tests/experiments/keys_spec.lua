@@ -33,8 +33,8 @@ describe("the keys of finetune.lua", function()
   local dir, run
   setup(function()
     dir = fake.directory()
-    run = process.run("experiments/finetune.lua --data synthetic --train-images 64 --test-images 20"
-      .. " --val-split 0.5 --head small --batch-size 16 --max-epochs 1 --log-every-n-steps 1"
+    run = process.run("experiments/finetune.lua --data synthetic --train-images 24 --test-images 10"
+      .. " --val-split 0.34 --head small --batch-size 8 --max-epochs 1 --log-every-n-steps 1"
       .. " --run-name named --logger jsonl,wandb,tensorboard --runs-dir " .. dir .. "/runs"
       .. " --tb-logs " .. dir .. "/tb",
       "WANDB_MODE=offline")
@@ -67,7 +67,7 @@ describe("the keys of finetune.lua", function()
     assert.is_table(seen.confusion_matrix)
     local config = json.decode(assert(io.open(dir .. "/runs/named/config.json")):read "*a")
     assert.equal("small", config.flags.head)
-    assert.equal(16, config.flags.batch_size)
+    assert.equal(8, config.flags.batch_size)
     assert.equal("named", config.flags.run_name)
   end)
 

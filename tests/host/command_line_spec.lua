@@ -92,7 +92,7 @@ describe("vgglua", function()
       { { "-e", "print(1)", "-x" }, "vgglua: unknown option -x" },
       { { "-e" }, "vgglua: option -e needs a value" },
       { { "docter" }, "no command and no script 'docter'. Did you mean 'doctor'?" },
-      { { "summary" }, "no command and no script 'summary'." },
+      { { "deploy" }, "no command and no script 'deploy'." },
       { { dir .. "/scirpt.lua" }, "Did you mean '" .. dir .. "/script.lua'?" },
     }
     script("print(1)")

@@ -113,9 +113,11 @@ describe("finding", function()
 
   it("asks for no download of what lies in the user's own cache", function()
     assert.is_nil(find "home")
+    assert.is_nil(with({ HOME = dir .. "/home" }, function() return hub.locate "spec" end))
     local theirs = dir .. "/home/.cache/torch/hub/checkpoints/" .. entry_file
     scratch.write(theirs, text)
     assert.equal(theirs, find "home")
+    assert.equal(theirs, with({ HOME = dir .. "/home" }, function() return hub.locate "spec" end))
     local torch_home = dir .. "/torch_home/hub/checkpoints/" .. entry_file
     scratch.write(torch_home, text)
     assert.equal(torch_home, find "home")

@@ -150,3 +150,28 @@ describe("the jsonl logger", function()
     assert.same({ "mine.txt" }, core.fs.list(made:path "media"))
   end)
 end)
+
+describe("loggers at the end of a program", function()
+  if not util.hosted() then
+    pending "needs the host vgglua"
+    return
+  end
+
+  it("hear how it ended, whoever ends it", function()
+    local process = require "process"
+    local path = os.tmpname()
+    assert(core.fs.write(path, [[
+      local log, how = require "vgg.log", ...
+      kept = log.open { { close = function(_, o) print(o.status, o.code) end } }
+      if how == "error" then error "boom" end
+      if how == "exit" then os.exit(7) end
+      if how == "data" then require("vgg.util").fail("data", "no data") end
+      if how == "interrupted" then require("vgg.util").fail("interrupted", "stop") end
+    ]]))
+    for how, want in pairs { none = "finished\t0\n", error = "failed\t1\n", exit = "failed\t7\n",
+      data = "failed\t3\n", interrupted = "interrupted\t130\n" } do
+      assert.equal(want, process.run(path .. " " .. how).out, how)
+    end
+    os.remove(path)
+  end)
+end)

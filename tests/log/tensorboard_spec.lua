@@ -217,6 +217,21 @@ describe("the tensorboard logger", function()
     assert.equal(23, #fake.rows(run:path "metrics.jsonl"))
   end)
 
+  it("tells the whole story of a resumed run that it did not see", function()
+    local list = log.open({ "jsonl" }, run)
+    for step = 1, 5 do list:log_metrics { type = "step", step = step, a = step } end
+    list:close()
+    list = log.open({ "jsonl", "tensorboard" }, run, { tb_logs = dir .. "/tb", resumed = true })
+    list:resume { rows = 4, step = 4, epoch = 2 }
+    list:log_config { flags = { lr = 1 } }
+    list:close()
+    local events = tfevents.read(read(event_files(dir .. "/tb/run/version_0")[1]))
+    local by = tfevents.by_tag(events)
+    assert.same({ { 1, 1 }, { 2, 2 }, { 3, 3 }, { 4, 4 } }, by.a)
+    assert.is_table(by["_hparams_/session_start_info"])
+    for _, e in ipairs(events) do assert.is_false(e.restart) end
+  end)
+
   it("can be reached raw from a hook", function()
     local list = open()
     list:get "tensorboard":add(core.log.tb_scalars(nil, 3, { mine = 4 }))

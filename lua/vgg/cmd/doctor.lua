@@ -8,7 +8,7 @@ local settings = {
   { "VGG_THREADS", "compute threads", "all cores" },
   { "VGG_LUA_PATH", "directory that holds vgg/init.lua", "beside the library" },
   { "VGG_PLUGIN_PATH", "directory of the backend plugins", "beside the library" },
-  { "TORCH_HOME", "cache of pretrained weights", "XDG_CACHE_HOME or ~/.cache, plus /torch" },
+  { "TORCH_HOME", "cache of pretrained weights", "torch_cache; ~/.cache/torch is read too" },
   { "XDG_CACHE_HOME", "caches", "~/.cache" },
   { "XDG_STATE_HOME", "history of the prompt", "~/.local/state" },
   { "WANDB_MODE", "where W&B runs go", "offline" },
@@ -20,6 +20,15 @@ local modules = { "cjson", "argparse", "busted" }
 
 local function line(name, value, from)
   print(("  %-16s %-34s %s"):format(name, value, from or ""))
+end
+
+local function pretrained()
+  local hub = require "vgg.hub"
+  if (os.getenv "TORCH_HOME" or "") == "" then hub.set_dir "torch_cache" end
+  for _, name in ipairs(util.keys(hub.known)) do
+    local path = hub.locate(name)
+    line(name, path or "not in a cache", not path and "vgglua fetch " .. name or "")
+  end
 end
 
 return function(option)
@@ -36,6 +45,8 @@ return function(option)
   print("\nPaths")
   line("Lua files", debug.getinfo(1, "S").source:match("^@(.*)vgg/cmd/") or "?")
   line("history", (util.state_dir() or "none: no HOME") .. (util.state_dir() and "/history" or ""))
+  print("\nPretrained weights")
+  pretrained()
   print("\nSettings")
   for _, s in ipairs(settings) do
     local value = os.getenv(s[1])

@@ -59,7 +59,10 @@ end
 
 local function directory(self, run, context)
   local before = context.resumed and run:read "tensorboard.json"
-  if before and core.fs.exists(before.dir) then return before.dir end
+  if before and core.fs.exists(before.dir) then
+    self.continued = true
+    return before.dir
+  end
   local dir = next_version(self.root .. "/" .. experiment(context))
   run:write("tensorboard.json", { dir = dir, logdir = self.root })
   return dir
@@ -181,6 +184,7 @@ end
 
 local function cell_text(cell)
   if Image.is(cell) then return cell.caption or "image" end
+  if type(cell) == "number" then return ("%.6g"):format(cell) end
   return (tostring(cell == nil and "" or cell):gsub("|", "\\|"):gsub("\n", " "))
 end
 
@@ -190,7 +194,7 @@ local function row_caption(columns, row)
   for k, name in ipairs(columns) do
     local cell = row[k]
     if cell ~= nil and not Image.is(cell) and #lines < 3 then
-      lines[#lines + 1] = name .. ": " .. tostring(cell)
+      lines[#lines + 1] = name .. ": " .. cell_text(cell)
     end
   end
   return table.concat(lines, "\n")
@@ -229,7 +233,7 @@ function TensorBoard:log_config(config)
   local flags = config.flags or self.context.flags or {}
   self.sink:put(self.dir .. "/hparams.yaml", hparams.yaml(flags, self.run.name))
   self.has_hparams = true
-  if self.context.resumed then return end
+  if self.continued then return end
   self:add(hparams.layout(os.time()))
   for _, record in ipairs(hparams.start(flags, self.run.name, os.time())) do self:add(record) end
 end
@@ -247,14 +251,19 @@ local function rows_before(run, n)
 end
 
 -- What the files before have beyond the checkpoint does not count. One number voids both axes, so
--- that is the next epoch, and the scalars of later steps come again.
+-- that is the next epoch, and the scalars of later steps come again: all of them where TensorBoard
+-- is new to the run.
 function TensorBoard:resume(at)
-  local rows = at.rows and rows_before(self.run, at.rows)
+  local rows, known = at.rows and rows_before(self.run, at.rows), at.epoch
   self.step, self.at, self.pictures = at.step, {}, at.epoch
-  self:add(events.tb_restart(nil, (rows and at.epoch or at.step) + 1))
+  if self.continued then
+    self:add(events.tb_restart(nil, (rows and at.epoch or at.step) + 1))
+  else
+    known = -1
+  end
   for _, row in ipairs(rows or {}) do
     local numbers = row.type == "step" or row.type == "epoch" or row.type == "test"
-    if numbers and (row.step or at.step) > at.epoch then
+    if numbers and (row.step or at.step) > known then
       add_row(self, row, row.timing and row.timing.wall)
     end
   end
