@@ -8,7 +8,8 @@ local function batches_text(feed)
   local text = ("%s batch%s of %s"):format(util.count(feed.batches),
     feed.batches == 1 and "" or "es", tostring(feed.loader.batch_size or "?"))
   if feed.batches == feed.all then -- a left-over image joins the last batch
-    return text .. (feed.loader.notice and (", the last of %d"):format(feed:size_of(feed.all)) or "")
+    local more = feed.loader.notice and (", the last of %d"):format(feed:size_of(feed.all))
+    return text .. (more or "")
   end
   return text .. (" (limited from %s)"):format(util.count(feed.all))
 end
