@@ -12,9 +12,11 @@ local opt = attacks.flags {
   { "steps", 10, "steps of PGD", type = "int", min = 1 },
 }
 
+local epsilons = attacks.numbers("--epsilons", opt.epsilons, 1 / 255)
+
 attacks.robustness {
   session = attacks.session(opt),
-  epsilons = attacks.numbers("--epsilons", opt.epsilons, 1 / 255),
+  epsilons = epsilons,
   attacks = {
     { name = "FGSM", make = function(eps) return attacks.fgsm { eps = eps } end },
     { name = ("PGD-%d"):format(opt.steps), make = function(eps)
