@@ -100,7 +100,8 @@ describe("experiments/adv_attacks.lua", function()
 
   it("takes the same images for the same seed, others for another", function()
     local function samples(seed)
-      local r = start("--max-iter 0 --n-samples 1 --source-class cat --json --data-split test --seed " .. seed)
+      local r = start("--max-iter 0 --n-samples 1 --source-class cat --json --data-split test "
+        .. "--seed " .. seed)
       assert.equal(0, r.code, r.err)
       return json.decode(r.out).samples
     end
