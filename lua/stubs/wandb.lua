@@ -50,7 +50,8 @@ function vgg.wandb.finish(code) end
 ---@option overwrite false replace an earlier definition
 function vgg.wandb.define_metric(name, options) end
 
----An image: a tensor C x H x W with floats in 0 .. 1 or uint8, "file.png", a figure, { png = bytes }.
+---An image: a tensor C x H x W with floats in 0 .. 1 or uint8, "file.png", a figure or
+---{ png = bytes }.
 ---@option caption nil text
 ---@option scale nil whole number
 ---@return Image

@@ -43,7 +43,7 @@ static struct {
   const char *dir;
   FILE *log;
   _Atomic int listener;
-  int port, blobs, artifacts, lines;
+  int port, blobs, artifacts, lines, rows; /* rows: of the history, so far */
   _Atomic int open[CONNECTIONS];
   _Atomic double down_until;
   rule rules[RULES];
@@ -147,8 +147,8 @@ static json_t *upsert(json_t *v) {
                    "bucket", "id", "r1", "name", name, "displayName",
                    text(v, "displayName", "quiet-stub-1"), "description", "config", "sweepName",
                    "project", "id", "p", "name", text(v, "project", "uncategorized"), "entity",
-                   "id", "e", "name", text(v, "entity", "stub"), "historyLineCount", 0, "inserted",
-                   inserted);
+                   "id", "e", "name", text(v, "entity", "stub"), "historyLineCount", stub.rows,
+                   "inserted", inserted);
 }
 
 static json_t *run_files(json_t *v) {
@@ -352,6 +352,14 @@ static char *reply_of(const request *r, const char *op, json_t *body) {
   return s;
 }
 
+/* The lines of the history that a post brings. */
+static void count_rows(json_t *body) {
+  json_t *part = json_object_get(json_object_get(body, "files"), "wandb-history.jsonl");
+  int end = (int)json_integer_value(json_object_get(part, "offset")) +
+            (int)json_array_size(json_object_get(part, "content"));
+  if (end > stub.rows) stub.rows = end;
+}
+
 /* False when the connection shall end. */
 static bool serve(int c, request *r) {
   json_t *body;
@@ -374,6 +382,7 @@ static bool serve(int c, request *r) {
   }
   failing = (u.status && u.status != 200) || u.close;
   reply = failing && !u.after ? NULL : reply_of(r, op, body);
+  if (reply) count_rows(body);
   log_request(r, op, body, failing && !u.after ? "failed" : reply ? "served" : "unknown");
   json_decref(body);
   pthread_mutex_unlock(&stub.lock);
