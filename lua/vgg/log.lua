@@ -121,6 +121,9 @@ function log.outcome(code)
     code = code }
 end
 
+-- Has close { status =, code = } of an object called when the program ends.
+function log.track(object) open[object] = true end
+
 -- Closes every list that is still open.
 function log.close_all(outcome)
   for list in pairs(open) do list:close(outcome) end

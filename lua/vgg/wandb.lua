@@ -60,7 +60,10 @@ function wandb.init(o)
   o = o or {}
   util.check_options("wandb.init", o, known, 2)
   local run = wandb.start(o, {})
-  if run.writer then finish_when_collected(run) end
+  if run.writer then
+    finish_when_collected(run)
+    require("vgg.log").track(run)
+  end
   wandb.run = run
   return run
 end

@@ -245,6 +245,20 @@ describe("wandb offline", function()
     check.raises("project 'a/b'", wandb.init, { project = "a/b", dir = dir, mode = "offline" })
   end)
 
+  it("ends with the program, and with its code", function()
+    if not vgg.util.hosted() then return pending "needs the host vgglua" end
+    local program = os.getenv "VGGLUA" or "build/vgglua"
+    for name, code in pairs { ["0"] = 0, ["error 'x'"] = 1, ["os.exit(5)"] = 5 } do
+      local place = ("%s/end%d"):format(dir, code)
+      os.execute(("%s -e \"local run = require('vgg.wandb').init { dir = '%s', mode = 'offline', "
+        .. "id = 'x' } run:log { a = 1 } local _ = %s\" 2>/dev/null"):format(program, place,
+        code == 1 and "error 'x'" or name))
+      local records = reader.read(place .. "/wandb/latest-run/run-x.wandb")
+      assert.equal("footer", records[#records].name)
+      assert.equal(code, (reader.all(records, "exit")[1][1] or { 0 })[1])
+    end
+  end)
+
   it("takes a directory that is free and never an older log", function()
     local one, two = start { id = "same" }, start { id = "same" }
     assert.not_equal(one.dir, two.dir)

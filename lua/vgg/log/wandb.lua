@@ -1,7 +1,6 @@
 -- The logger "wandb": a W&B run inside the run's directory (or under $WANDB_DIR). One row an epoch
 -- with the keys train/loss train/acc val/loss val/acc step (the epoch) and, when it is the best so
 -- far, best/loss best/acc; the whole flag set as config.
-local core = require "vgg.core"
 local json = require "vgg.json"
 local wandb = require "vgg.wandb"
 
@@ -148,8 +147,5 @@ function Logger:close(outcome)
   note(self)
   self.run:finish(outcome and outcome.code or 0)
 end
-
--- Where the run is, for the header.
-function Logger:place() return self.run and core.fs.realpath(self.run.dir) end
 
 return Logger

@@ -368,6 +368,9 @@ function Run:finish(code)
   return self.finished_well
 end
 
+-- For a program that ends without finish.
+function Run:close(outcome) self:finish(outcome and outcome.code or 0) end
+
 -- The command that uploads the run, or what the server did not take of it.
 function Run:sync_command()
   local dir = self.rest or self.dir
