@@ -129,7 +129,7 @@ end
 local function default_text(flag)
   local v = flag.default
   if flag.required then return "required" end
-  if v == nil then return nil end
+  if v == nil or v == "" then return nil end
   if flag.type == "boolean" then return v and "on" or "off" end
   if flag.type == "list" then return table.concat(v, ",") end
   if flag.type == "duration" then return util.duration(v) end

@@ -10,7 +10,7 @@ local spec = {
     .. "optimizer's state where there is one).",
   { "output", "", "file to write", alias = "o" },
   { "prefix", "", "in front of every name, as 'model.', which .ckpt has anyway" },
-  { "dtype", "", "floating tensors become", choices = { "", "f32", "f16", "bf16" } },
+  { "dtype", nil, "floating tensors become", choices = { "f32", "f16", "bf16" } },
   { "legacy", false, ".pth as PyTorch wrote it before 1.6" },
   { "optimizer", true, "keep the optimizer's state in a .ckpt" },
   { "runs_dir", "runs", "where runs are kept" },
@@ -38,7 +38,7 @@ local function optimizer_of(file)
 end
 
 local function options_of(opt, info, file)
-  local options = { names = info.names, dtype = opt.dtype ~= "" and opt.dtype or nil,
+  local options = { names = info.names, dtype = opt.dtype,
     prefix = opt.prefix ~= "" and opt.prefix or nil, legacy = opt.legacy }
   local config, position = file.meta.config, file.meta.position or {}
   if config and config.model and not options.prefix then
