@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "bind/bind.h"
 #include "bind/refuse.h"
+#include "device/interrupt.h"
 #include "log/wandb_rest.h"
 #include "log/wandb_schema.h"
 #include "log/wandb_sender.h"
@@ -206,6 +207,7 @@ static int l_sender(lua_State *L) {
   o.timeout = vglua_option_number(L, 1, "timeout", 30);
   o.finish_idle = vglua_option_number(L, 1, "finish_idle", 30);
   o.finish_total = vglua_option_number(L, 1, "finish_total", 300);
+  o.give_up = vg_interrupted;
   s = lua_newuserdata(L, sizeof *s);
   *s = NULL;
   luaL_getmetatable(L, SENDER);

@@ -34,7 +34,7 @@ typedef struct vg_wandb_online {
   vg_http_answer answer;
   vg_wandb_place place;
   char run[136]; /* its id */
-  bool started, stop_asked, refused, finishing, complete;
+  bool started, stop_asked, refused, finishing, cancelled, complete;
   int code, lost_files;
   char why[300];
   double last_success, next_post, last_post, config_at, files_at;

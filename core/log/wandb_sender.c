@@ -14,7 +14,8 @@
 #include "log/wandb_online.h"
 
 enum { ROOM = 256 << 20, FILE_ATTEMPTS = 20 };
-static const double GATHER = 5; /* seconds that changes of the config and files are collected */
+static const double GATHER = 5;     /* seconds that changes of the config and files are collected */
+static const double NEVER_SEEN = 5; /* seconds at the end for a server that never answered */
 
 struct vg_wandb_sender {
   vg_queue *queue;
@@ -24,7 +25,7 @@ struct vg_wandb_sender {
   vg_wandb_status now;
   char *earlier;
   int64_t continued[3]; /* lines the server has */
-  bool asked, done, abandoned;
+  bool asked, cancelled, done, abandoned;
   int code;
 };
 
@@ -312,6 +313,7 @@ static void begin_finish(vg_wandb_sender *s) {
   vg_lock_take(&s->lock);
   w->finishing = s->asked;
   w->code = s->code;
+  w->cancelled = s->cancelled;
   for (int i = 0; i < 3; i++) {
     vg_wandb_lines *l = i == 0 ? &w->history : i == 1 ? &w->events : &w->console;
     if (!w->started && s->continued[i] > l->offset) l->offset = s->continued[i];
@@ -321,8 +323,9 @@ static void begin_finish(vg_wandb_sender *s) {
 
 static bool over(const vg_wandb_online *w, double began) {
   double now = vg_clock();
-  if (w->complete || w->refused || (!w->start && !w->started)) return true;
-  return now - fmax(w->last_success, began) > w->o.finish_idle || now - began > w->o.finish_total;
+  double idle = w->started ? w->o.finish_idle : fmin(w->o.finish_idle, NEVER_SEEN);
+  if (w->complete || w->refused || w->cancelled || (!w->start && !w->started)) return true;
+  return now - fmax(w->last_success, began) > idle || now - began > w->o.finish_total;
 }
 
 /* The end is near: what only waits for our own patience is tried at once. */
@@ -460,14 +463,19 @@ void vg_wandb_sender_close(vg_wandb_sender *s, int code, vg_wandb_status *out) {
   double deadline = vg_clock() + fmin(s->w.o.finish_total, 1e6) + 1;
   pthread_t thread = s->thread;
   bool done, in_time = true;
+  bool asked_before = s->w.o.give_up && s->w.o.give_up(); /* that was meant for something else */
   vg_lock_take(&s->lock);
   s->asked = true;
   s->code = code;
   vg_lock_give(&s->lock);
   wake(s);
   vg_lock_take(&s->lock);
-  while (!s->done && in_time) in_time = vg_lock_wait(&s->lock, deadline);
+  while (!s->done && vg_clock() < deadline) {
+    if (s->w.o.give_up && !asked_before && s->w.o.give_up()) break;
+    vg_lock_wait(&s->lock, fmin(deadline, vg_clock() + 0.1));
+  }
   if (!s->done) {
+    s->cancelled = true;
     vg_http_stop(s->w.http);
     deadline = vg_clock() + 2;
     for (in_time = true; !s->done && in_time;) in_time = vg_lock_wait(&s->lock, deadline);

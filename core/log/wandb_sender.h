@@ -17,6 +17,7 @@ typedef struct vg_wandb_sender_options {
   double timeout;             /* of one request */
   double finish_idle;         /* at the end: give up so long after the last success */
   double finish_total;        /* ... and in any case after this */
+  bool (*give_up)(void);      /* asked while the end is waited for; NULL: never */
 } vg_wandb_sender_options;
 
 typedef enum vg_wandb_state {
