@@ -449,6 +449,7 @@ int main(int argc, char **argv) {
   char path[1100];
   if (argc < 2) return 2;
   signal(SIGPIPE, SIG_IGN);
+  alarm(900); /* should a test die before it says quit */
   stub.dir = argv[1];
   stub.port = argc > 2 ? atoi(argv[2]) : 0;
   stub.bucket = json_null();
