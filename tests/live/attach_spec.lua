@@ -2,8 +2,8 @@
 -- nothing.
 local checkpoint = require "vgg.checkpoint"
 local json = require "vgg.json"
-local process = require "train.process"
-local support = require "support.process"
+local process = require "tests.train.process"
+local support = require "tests.support.process"
 
 local dir, remove
 

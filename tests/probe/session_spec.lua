@@ -1,5 +1,5 @@
 -- A session of looking into VGG-16-BN, through a pipe: what is typed, and what comes back.
-local process = require "support.process"
+local process = require "tests.support.process"
 
 local function play(entries)
   local typed, wanted = {}, {}

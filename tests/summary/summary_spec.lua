@@ -2,9 +2,9 @@
 local core = require "vgg.core"
 local json = require "vgg.json"
 local nn = require "vgg.nn"
-local process = require "support.process"
+local process = require "tests.support.process"
 local summary = require "vgg.summary"
-local twins = require "summary.models"
+local twins = require "tests.summary.models"
 local vgg = require "vgg"
 
 local function stored(name)
