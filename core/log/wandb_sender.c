@@ -346,7 +346,7 @@ static void *run(void *arg) {
     if (w->finishing) until = fmin(until, vg_clock() + 0.1);
     take_all(s, vg_queue_take(s->queue, until));
     begin_finish(s);
-    if (w->finishing && !began) {
+    if (w->finishing && began <= 0) {
       began = vg_clock();
       hurry(w);
     }
