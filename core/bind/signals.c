@@ -83,6 +83,9 @@ static void on_interrupt(void) {
     ssize_t n = sig.terminal ? write(STDERR_FILENO, words, sizeof words - 1) : 0;
     (void)n;
     atomic_store(&sig.pending, SIGINT);
+  } else if (atomic_load(&sig.reading)) {
+    vg_interrupt_request(); /* the reader sees the flag; a hook would strike the prompt's own code
+                             */
   } else if (L) {
     vglua_signals_interrupt(L);
   }

@@ -226,8 +226,10 @@ int host_readline(lua_State *L) {
   el_set(ed.el, EL_PREP_TERM, 1); /* before the prompt shows, or a quick Ctrl-D would be lost */
   line = el_gets(ed.el, &n);
   catch_signals(old, false);
-  if (ed.interrupted) vglua_signals_reset(L);
-  vglua_signals_reading(false);
+  if (ed.interrupted)
+    vglua_signals_reset(L); /* still reading: the next call follows at once */
+  else
+    vglua_signals_reading(false);
   if (ed.interrupted) {
     tcflush(STDIN_FILENO, TCIFLUSH); /* the rest of the cancelled line */
     el_reset(ed.el);

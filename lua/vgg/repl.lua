@@ -93,12 +93,21 @@ local function interactive(session, host, words)
   recalled = true
   session.out(words .. "\n")
   local last
-  repl.loop(session, terminal_reader(session, host), function(entry)
+  local function remember(entry)
     if entry == last then return end
     last = entry
     host.remember(entry)
     if path then history.append(path, entry) end
-  end)
+  end
+  local read = terminal_reader(session, host)
+  repeat -- a Ctrl-C between two entries strikes the loop itself
+    local done, why = pcall(repl.loop, session, read, remember)
+    if not done then
+      if type(why) ~= "table" or why.kind ~= "interrupted" then error(why, 0) end
+      if session.core then session.core.signals.reset() end
+      session.pending = nil
+    end
+  until done
   session.out("\n")
   return 0
 end
