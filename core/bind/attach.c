@@ -299,16 +299,6 @@ static int line_running(lua_State *L) {
 
 /* ---- registration ---- */
 
-static void add_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  lua_newtable(L);
-  luaL_register(L, NULL, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-}
-
 void vglua_open_attach(lua_State *L);
 void vglua_open_attach(lua_State *L) {
   static const luaL_Reg functions[] = {{"listen", l_listen}, {"connect", l_connect}, {NULL, NULL}};
@@ -319,7 +309,7 @@ void vglua_open_attach(lua_State *L) {
                                           {"running", line_running},
                                           {"close", line_close},
                                           {NULL, NULL}};
-  add_class(L, SERVER, server_methods, server_close);
-  add_class(L, LINE, line_methods, line_close);
+  vglua_add_class(L, SERVER, server_methods, server_close);
+  vglua_add_class(L, LINE, line_methods, line_close);
   vglua_add_module(L, "attach", functions);
 }

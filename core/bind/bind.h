@@ -73,5 +73,7 @@ vg_tensor *vglua_option_tensor(lua_State *L, int arg, const char *name); /* NULL
 void vglua_add_methods(lua_State *L, const luaL_Reg *methods);
 /* Creates core[name] = table of functions (the core table is at the top of the stack). */
 void vglua_add_module(lua_State *L, const char *name, const luaL_Reg *functions);
+/* Registers the userdata type `name`: what its fields give, and what collects it. */
+void vglua_add_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
 
 #endif

@@ -356,16 +356,6 @@ static const luaL_Reg functions[] = {{"find_cifar10", l_find_cifar10},
                                      {"pixels", l_pixels},
                                      {NULL, NULL}};
 
-static void make_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  luaL_register(L, NULL, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 static void push_names(lua_State *L, const char *const names[10]) {
   lua_createtable(L, 10, 0);
   for (int i = 0; i < 10; i++) {
@@ -376,8 +366,8 @@ static void push_names(lua_State *L, const char *const names[10]) {
 
 void vglua_open_data(lua_State *L);
 void vglua_open_data(lua_State *L) {
-  make_class(L, SOURCE, source_methods, l_source_close);
-  make_class(L, ORDER, order_methods, l_order_gc);
+  vglua_add_class(L, SOURCE, source_methods, l_source_close);
+  vglua_add_class(L, ORDER, order_methods, l_order_gc);
   vglua_add_module(L, "data", functions);
   lua_getfield(L, -1, "data");
   push_names(L, vg_cifar10_classes);

@@ -207,20 +207,12 @@ static const luaL_Reg functions[] = {{"canvas", l_canvas},
                                      {"decode_png", l_decode_png},
                                      {NULL, NULL}};
 
-static void make_type(lua_State *L, const char *name, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-}
-
 void vglua_open_image(lua_State *L);
 void vglua_open_image(lua_State *L) {
-  make_type(L, BYTES_TYPE, free_bytes);
+  luaL_newmetatable(L, BYTES_TYPE);
+  lua_pushcfunction(L, free_bytes);
+  lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
-  make_type(L, CANVAS_TYPE, free_canvas);
-  lua_newtable(L);
-  luaL_register(L, NULL, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  vglua_add_class(L, CANVAS_TYPE, methods, free_canvas);
   vglua_add_module(L, "image", functions);
 }

@@ -306,12 +306,6 @@ static const luaL_Reg methods[] = {
 
 void vglua_open_io(lua_State *L);
 void vglua_open_io(lua_State *L) {
-  luaL_newmetatable(L, FILE_TYPE);
-  lua_pushcfunction(L, l_close);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  luaL_register(L, NULL, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  vglua_add_class(L, FILE_TYPE, methods, l_close);
   vglua_add_module(L, "io", functions);
 }

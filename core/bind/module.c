@@ -15,6 +15,16 @@ void vglua_add_module(lua_State *L, const char *name, const luaL_Reg *functions)
   lua_setfield(L, -2, name);
 }
 
+void vglua_add_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
+  luaL_newmetatable(L, name);
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
+  luaL_register(L, NULL, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
 static int l_error_text(lua_State *L) {
   lua_getfield(L, 1, "message");
   return 1;

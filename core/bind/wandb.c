@@ -356,19 +356,9 @@ static const luaL_Reg sender_methods[] = {
     {"tell", l_tell},     {"continue", l_continue}, {"wait", l_wait}, {"earlier", l_earlier},
     {"status", l_status}, {"close", l_end},         {NULL, NULL}};
 
-static void add_type(lua_State *L, const char *name, const luaL_Reg *list, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  lua_newtable(L);
-  luaL_register(L, NULL, list);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-}
-
 void vglua_open_wandb(lua_State *L);
 void vglua_open_wandb(lua_State *L) {
-  add_type(L, HANDLE, methods, l_gc);
-  add_type(L, SENDER, sender_methods, l_sender_gc);
+  vglua_add_class(L, HANDLE, methods, l_gc);
+  vglua_add_class(L, SENDER, sender_methods, l_sender_gc);
   vglua_add_module(L, "wandb", functions);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "io/torchfile_impl.h"
 
 enum { NAME_MAX_BYTES = 1000, KEY_MAX_BYTES = 200 };
@@ -24,23 +25,11 @@ static bool is(vg_pk_bytes b, const char *text) {
 
 /* ---- JSON ---- */
 
-/* Bytes of the UTF-8 character at p, 0 for none. */
-static size_t utf8_length(const unsigned char *p, size_t left) {
-  size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : 4;
-  if (n == 4 && (p[0] < 0xf0 || p[0] > 0xf4)) return 0;
-  if (n > left) return 0;
-  for (size_t i = 1; i < n; i++)
-    if ((p[i] & 0xc0) != 0x80) return 0;
-  if (n == 3 && ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0))) return 0;
-  if (n == 4 && ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))) return 0;
-  return n;
-}
-
 static void quote(vg_text *t, vg_pk_bytes s) {
   vg_text_add(t, "\"", 1);
   for (size_t i = 0; i < s.n;) {
     unsigned char c = (unsigned char)s.p[i];
-    size_t n = utf8_length((const unsigned char *)s.p + i, s.n - i);
+    size_t n = vg_utf8_length(s.p + i, s.n - i);
     if (n == 0) {
       vg_text_add(t, "\\ufffd", 6);
     } else if (c < 32 || c == 127) {

@@ -15,14 +15,7 @@ local spec = {
   args = "RUN_A RUN_B...",
 }
 
-local function put(path, text)
-  if path == "-" then
-    io.stdout:write(text)
-    return
-  end
-  local ok, why = core.fs.write(path, text, "compare")
-  if not ok then util.fail("data", "%s", why) end
-end
+local function put(path, text) require "vgg.report.put"(path, text, "compare") end
 
 local function must(ok, why)
   if not ok then util.fail("data", "compare: %s", why) end

@@ -13,14 +13,7 @@ local spec = {
   args = "RUN...",
 }
 
-local function put(path, text)
-  if path == "-" then
-    io.stdout:write(text)
-    return
-  end
-  local ok, why = core.fs.write(path, text, "report")
-  if not ok then util.fail("data", "%s", why) end
-end
+local function put(path, text) require "vgg.report.put"(path, text, "report") end
 
 local function read_all(opt)
   local reader, runs = require "vgg.report.run", {}
