@@ -14,6 +14,7 @@ local below = {
   data = "base device tensor io data",
   image = "base device tensor image backend",
   cpu = "base device tensor cpu backend",
+  cuda = "base device tensor cuda backend",
   bind = "base device tensor autograd ops nn optim metric io log data image bind public backend",
   host = "base device bind public host",
 }
@@ -21,7 +22,7 @@ local libraries = { -- pattern of a system header -> folders that may include it
   { "^lua", "bind host" }, { "^lauxlib", "bind host" },
   { "^dnnl", "cpu" }, { "^oneapi", "cpu" }, { "^immintrin", "cpu data" }, { "^omp%.h", "cpu data" },
   { "^curl/", "io" },
-  { "^jansson", "io log" }, { "^cuda", "" }, { "^cudnn", "" }, { "^cublas", "" },
+  { "^jansson", "io log" }, { "^cuda", "cuda" }, { "^cudnn", "cuda" }, { "^cublas", "cuda" },
   { "^png", "image" }, { "^editline", "host" }, { "^histedit", "host" },
 }
 
@@ -36,6 +37,7 @@ local function target(header)
   if header == "vgglua/status.h" then return "base" end
   if header == "vgglua/backend.h" then return "backend" end
   if header:match "^vgglua/" then return "public" end
+  if header == "emulate.h" then return "cuda" end -- of the tests, instead of nvcc
   return header:match "^([%w_]+)/"
 end
 
@@ -67,7 +69,7 @@ local function check_file(file)
   end
 end
 
-local list = assert(io.popen "ls core/*/*.c core/*/*.h")
+local list = assert(io.popen "ls core/*/*.c core/*/*.h core/*/*.cu")
 for file in list:lines() do
   if not file:match "^core/include/" then check_file(file) end
 end
