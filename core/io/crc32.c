@@ -58,3 +58,22 @@ uint32_t vg_crc32(uint32_t crc, const void *data, size_t n) {
   }
   return n ? (uint32_t)crc32_z(crc, p, n) : crc;
 }
+
+enum { PIECE = 1 << 20 };
+
+uint32_t vg_crc32_team(const void *data, size_t n,
+                       void (*done)(void *arg, const void *data, size_t n), void *arg) {
+  const char *p = data;
+  size_t pieces = (n + PIECE - 1) / PIECE, last = n - (pieces - 1) * PIECE;
+  uint32_t crc = 0;
+  if (n == 0) return 0;
+#pragma omp parallel for ordered schedule(static, 1) if (pieces > 1)
+  for (size_t i = 0; i < pieces; i++) {
+    size_t k = i + 1 < pieces ? PIECE : last;
+    uint32_t one = vg_crc32(0, p + i * PIECE, k);
+    if (done) done(arg, p + i * PIECE, k);
+#pragma omp ordered
+    crc = (uint32_t)crc32_combine(crc, one, (z_off_t)k);
+  }
+  return crc;
+}

@@ -18,7 +18,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
-enum { START_WRITING = 1 << 20 };
+enum { START_WRITING = 1 << 20, READ = 1 << 20 /* bytes a thread reads at a time */ };
 
 struct vg_replace {
   int fd;
@@ -194,7 +194,8 @@ vg_status vg_map_open(vg_map *m, const char *path, const char *what) {
     if (p == MAP_FAILED) {
       st = vg_fail(VG_EIO, "%s: cannot map '%s': %s", what, path, strerror(errno));
     } else {
-      *m = (vg_map){.data = p, .size = (size_t)info.st_size};
+      *m = (vg_map){.data = p, .size = (size_t)info.st_size, .fd = fd};
+      return st;
     }
   }
   if (fd >= 0) close(fd);
@@ -202,7 +203,10 @@ vg_status vg_map_open(vg_map *m, const char *path, const char *what) {
 }
 
 void vg_map_close(vg_map *m) {
-  if (m->data) munmap((void *)(uintptr_t)m->data, m->size);
+  if (m->data) {
+    munmap((void *)(uintptr_t)m->data, m->size);
+    close(m->fd);
+  }
   *m = (vg_map){0};
 }
 
@@ -213,6 +217,33 @@ void vg_map_drop(const vg_map *m, const void *data, size_t n) {
   end = (at + n) & ~(page - 1);
   at = (at + page - 1) & ~(page - 1);
   if (at < end) madvise((void *)at, end - at, MADV_DONTNEED);
+}
+
+/* 0, errno, or -1 for a file that ends early. */
+static int read_all(int fd, char *to, size_t n, size_t at) {
+  while (n) {
+    ssize_t k = pread(fd, to, n, (off_t)at);
+    if (k < 0 && errno == EINTR) continue;
+    if (k <= 0) return k < 0 ? errno : -1;
+    to += k;
+    n -= (size_t)k;
+    at += (size_t)k;
+  }
+  return 0;
+}
+
+vg_status vg_map_read(const vg_map *m, void *to, const void *data, size_t n) {
+  const size_t at = (size_t)((const unsigned char *)data - m->data), pieces = (n - 1) / READ + 1;
+  int bad = 0;
+  if (n == 0) return VG_OK;
+#pragma omp parallel for schedule(dynamic, 1) reduction(max : bad) if (pieces > 1)
+  for (size_t i = 0; i < pieces; i++) {
+    size_t from = i * READ, k = n - from < READ ? n - from : READ;
+    int err = read_all(m->fd, (char *)to + from, k, at + from);
+    if (err) bad = err < 0 ? INT_MAX : err;
+  }
+  if (bad == INT_MAX) return vg_fail(VG_EIO, "read: the file became shorter while it was read");
+  return bad ? vg_fail(VG_EIO, "read: %s", strerror(bad)) : VG_OK;
 }
 
 static bool is_dir(const char *path) {

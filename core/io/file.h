@@ -31,6 +31,7 @@ int vg_write_all(int fd, const void *data, size_t n, uint64_t at);
 typedef struct vg_map {
   const unsigned char *data;
   size_t size;
+  int fd; /* only while data is set */
 } vg_map;
 
 VG_API vg_status vg_map_open(vg_map *m, const char *path, const char *what);
@@ -38,6 +39,9 @@ VG_API void vg_map_close(vg_map *m); /* safe to repeat */
 /* Gives the whole pages among these bytes back; they are read again when touched. Bytes outside
    of the map are left alone. */
 VG_API void vg_map_drop(const vg_map *m, const void *data, size_t n);
+/* Copies n of the map's bytes from `data` on by reading the file: faster than touching the map, and
+   a file that has shrunk gives VG_EIO. Large runs are read by all threads of the OpenMP team. */
+VG_API vg_status vg_map_read(const vg_map *m, void *to, const void *data, size_t n);
 
 /* Directories. */
 VG_API vg_status vg_make_dirs(const char *path);            /* like mkdir -p */

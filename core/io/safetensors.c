@@ -308,7 +308,7 @@ const char *vg_safetensors_meta(const vg_safetensors *f, const char *key) {
 vg_status vg_safetensors_verify(const vg_safetensors *f, const vg_st_tensor *t) {
   size_t i = (size_t)(t - f->tensors);
   if (!f->sums || f->verified[i]) return VG_OK;
-  if (vg_crc32(0, t->data, t->bytes) != t->crc)
+  if (vg_crc32_team(t->data, t->bytes, NULL, NULL) != t->crc)
     return damaged(f, "tensor %.200s fails its CRC", t->name);
   f->verified[i] = true;
   return VG_OK;

@@ -141,11 +141,20 @@ static vg_status read_strided(const vg_st_tensor *t, void *to) {
   return VG_OK;
 }
 
+/* Not so for entries that were unpacked, and for files parsed from memory. */
+static bool in_map(const vg_weights *w, const vg_st_tensor *t) {
+  const uintptr_t base = (uintptr_t)w->map.data, at = (uintptr_t)t->data;
+  return w->map.data && at >= base && at - base <= w->map.size &&
+         t->bytes <= w->map.size - (at - base);
+}
+
 vg_status vg_weights_read(const vg_weights *w, const vg_st_tensor *t, void *to) {
   const size_t from = vg_st_dtype_size(t->dtype), out = vg_st_dtype_size(vg_st_loaded_as(t->dtype));
   const char *data = t->data;
   if (t->bytes == 0) return VG_OK;
   if (t->stride) return read_strided(t, to);
+  if (in_map(w, t) && vg_st_loaded_as(t->dtype) == t->dtype)
+    return vg_map_read(&w->map, to, t->data, t->bytes);
   for (size_t at = 0; at < t->bytes; at += PIECE) {
     vg_st_tensor piece = *t;
     piece.bytes = t->bytes - at < PIECE ? t->bytes - at : PIECE;

@@ -5,6 +5,23 @@
 
 #include "test_io.h"
 
+static void count(void *arg, const void *data, size_t n) {
+  size_t *total = arg;
+  (void)data;
+  __atomic_fetch_add(total, n, __ATOMIC_RELAXED);
+}
+
+static void team(void) {
+  static unsigned char data[(2 << 20) + 3];
+  const size_t sizes[] = {0, 1, 1 << 20, (1 << 20) + 1, 2 << 20, sizeof data};
+  for (size_t i = 0; i < sizeof data; i++) data[i] = (unsigned char)(i * 2654435761u >> 11);
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    size_t total = 0;
+    CHECK(vg_crc32_team(data, sizes[i], count, &total) == crc32(0, data, (uInt)sizes[i]));
+    CHECK(total == sizes[i]);
+  }
+}
+
 int main(void) {
   enum { N = 4096 };
   unsigned char data[N];
@@ -22,5 +39,6 @@ int main(void) {
   CHECK(wrong == 0);
   CHECK(vg_crc32(0, "123456789", 9) == 0xcbf43926);
   CHECK(vg_crc32(7, NULL, 0) == 7);
+  team();
   return finish();
 }

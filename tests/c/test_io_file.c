@@ -131,6 +131,29 @@ static void maps_and_dirs(void) {
   CHECK_FAILS(vg_move(in_scratch("x/f"), in_scratch("x/h")), VG_EIO, "No such file");
 }
 
+/* Odd ends around the pieces that threads share, and a file cut short under the map. */
+static void map_reads(void) {
+  const size_t n = (3 << 20) + 77;
+  unsigned char *data = vg_alloc(n), *to = vg_calloc(1, n + 1);
+  const char *path = in_scratch("large");
+  vg_map m;
+  CHECK(data && to);
+  for (size_t i = 0; i < n; i++) data[i] = (unsigned char)(i * 2654435761u >> 13);
+  write_file(path, data, n);
+  CHECK_OK(vg_map_open(&m, path, "data"));
+  CHECK_OK(vg_map_read(&m, to, m.data, n));
+  CHECK(memcmp(to, data, n) == 0 && to[n] == 0);
+  CHECK_OK(vg_map_read(&m, to, m.data + 5, (1 << 20) + 1));
+  CHECK(memcmp(to, data + 5, (1 << 20) + 1) == 0);
+  CHECK_OK(vg_map_read(&m, to, m.data + n, 0));
+  CHECK(truncate(path, (2 << 20) + 5) == 0);
+  CHECK_FAILS(vg_map_read(&m, to, m.data, n), VG_EIO, "became shorter");
+  CHECK_OK(vg_map_read(&m, to, m.data, (2 << 20) + 5));
+  vg_map_close(&m);
+  vg_free(data);
+  vg_free(to);
+}
+
 static void sums(void) {
   vg_digest d;
   write_file(in_scratch("abc"), "abc", 3);
@@ -149,6 +172,7 @@ int main(void) {
   two_writers();
   full();
   maps_and_dirs();
+  map_reads();
   sums();
   return finish();
 }
