@@ -172,12 +172,14 @@ static const vg_st_tensor *check_entry(lua_State *L, const vg_weights *f) {
   return t;
 }
 
-/* file:load(name) -> tensor on the CPU */
+/* file:load(name, mapped = false) -> tensor on the CPU; mapped: its elements stay in the file */
 static int l_load(lua_State *L) {
   vg_weights *f = check_file(L);
   const vg_st_tensor *t = check_entry(L, f);
   vg_device *cpu = vg_cpu(vglua_context(L));
-  return vglua_or_refuse(L, vg_load_tensor(vglua_new_tensor(L), cpu, f, t), 1);
+  bool mapped = lua_toboolean(L, 3);
+  vg_tensor **y = vglua_new_tensor(L);
+  return vglua_or_refuse(L, mapped ? vg_map_tensor(y, cpu, f, t) : vg_load_tensor(y, cpu, f, t), 1);
 }
 
 /* file:load_into(name, tensor) -> true; shapes must be equal, the type may differ */

@@ -213,10 +213,18 @@ void vg_map_close(vg_map *m) {
 void vg_map_drop(const vg_map *m, const void *data, size_t n) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)m->data;
   uintptr_t at = (uintptr_t)data, end;
-  if (!m->data || at < base || n > m->size || at - base > m->size - n) return;
+  if (!m->data || m->writable || at < base || n > m->size || at - base > m->size - n) return;
   end = (at + n) & ~(page - 1);
   at = (at + page - 1) & ~(page - 1);
   if (at < end) madvise((void *)at, end - at, MADV_DONTNEED);
+}
+
+vg_status vg_map_writable(vg_map *m) {
+  if (m->writable) return VG_OK;
+  if (mprotect((void *)(uintptr_t)m->data, m->size, PROT_READ | PROT_WRITE) != 0)
+    return vg_fail(VG_ENOMEM, "map: %s", strerror(errno));
+  m->writable = true;
+  return VG_OK;
 }
 
 /* 0, errno, or -1 for a file that ends early. */

@@ -31,7 +31,8 @@ int vg_write_all(int fd, const void *data, size_t n, uint64_t at);
 typedef struct vg_map {
   const unsigned char *data;
   size_t size;
-  int fd; /* only while data is set */
+  int fd;        /* only while data is set */
+  bool writable; /* vg_map_writable: private copies of pages may differ from the file */
 } vg_map;
 
 VG_API vg_status vg_map_open(vg_map *m, const char *path, const char *what);
@@ -39,6 +40,8 @@ VG_API void vg_map_close(vg_map *m); /* safe to repeat */
 /* Gives the whole pages among these bytes back; they are read again when touched. Bytes outside
    of the map are left alone. */
 VG_API void vg_map_drop(const vg_map *m, const void *data, size_t n);
+/* From now on the map may be written; nothing of it reaches the file, and no page is given back. */
+VG_API vg_status vg_map_writable(vg_map *m);
 /* Copies n of the map's bytes from `data` on by reading the file: faster than touching the map, and
    a file that has shrunk gives VG_EIO. Large runs are read by all threads of the OpenMP team. */
 VG_API vg_status vg_map_read(const vg_map *m, void *to, const void *data, size_t n);

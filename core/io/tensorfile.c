@@ -171,6 +171,21 @@ done:
   return st;
 }
 
+static void let_go(void *f) { vg_weights_close(f); }
+
+vg_status vg_map_tensor(vg_tensor **out, vg_device *dev, vg_weights *f, const vg_st_tensor *t) {
+  vg_dtype dtype = VG_F32;
+  void *data;
+  vg_status st;
+  VG_TRY(type_of(&dtype, t));
+  data = vg_weights_in_place(f, t);
+  if (!data) return vg_load_tensor(out, dev, f, t);
+  VG_TRY(vg_wrap(out, dev, dtype, t->ndim, t->shape, data, let_go, f));
+  vg_weights_retain(f);
+done:
+  return st;
+}
+
 vg_status vg_load_tensor_into(vg_tensor *to, const vg_weights *f, const vg_st_tensor *t) {
   vg_tensor *x = NULL;
   vg_dtype dtype = VG_F32;

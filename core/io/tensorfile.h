@@ -37,7 +37,13 @@ VG_API vg_status vg_save_raw(const char *path, const vg_part *parts, size_t n, v
 VG_API vg_status vg_load_tensor(vg_tensor **out, vg_device *dev, const vg_weights *f,
                                 const vg_st_tensor *t);
 
-/* The same into an existing tensor of equal shape on any device; the type may differ. */
+/* The same without reading it: its elements stay in the file's map, pages come in when touched, a
+   write makes a private copy of its page. CRCs are not compared, as that would read everything.
+   What cannot stay (see vg_weights_in_place) is read as above. */
+VG_API vg_status vg_map_tensor(vg_tensor **out, vg_device *dev, vg_weights *f,
+                               const vg_st_tensor *t);
+
+/* vg_load_tensor into an existing tensor of equal shape on any device; the type may differ. */
 VG_API vg_status vg_load_tensor_into(vg_tensor *to, const vg_weights *f, const vg_st_tensor *t);
 
 #endif

@@ -8,6 +8,7 @@
 enum { PIECE = 4 << 20 }; /* bytes copied between two returns of pages */
 
 struct vg_weights {
+  int refs;
   vg_map map;
   size_t size;
   vg_safetensors *plain; /* one of the two */
@@ -57,7 +58,7 @@ done:
 }
 
 void vg_weights_close(vg_weights *w) {
-  if (!w) return;
+  if (!w || --w->refs > 0) return;
   vg_safetensors_close(w->plain);
   vg_torchfile_close(w->torch);
   vg_free(w->extra);
@@ -65,9 +66,20 @@ void vg_weights_close(vg_weights *w) {
   vg_free(w);
 }
 
+vg_weights *vg_weights_retain(vg_weights *w) {
+  w->refs++;
+  return w;
+}
+
+static vg_weights *make(void) {
+  vg_weights *w = vg_calloc(1, sizeof *w);
+  if (w) w->refs = 1;
+  return w;
+}
+
 vg_status vg_weights_parse(vg_weights **out, const void *data, size_t size, const char *name,
                            const char *what) {
-  vg_weights *w = vg_calloc(1, sizeof *w);
+  vg_weights *w = make();
   vg_status st;
   if (!w) return VG_ENOMEM;
   VG_TRY(parse(w, data, size, name, what));
@@ -79,7 +91,7 @@ done:
 }
 
 vg_status vg_weights_open(vg_weights **out, const char *path, const char *what) {
-  vg_weights *w = vg_calloc(1, sizeof *w);
+  vg_weights *w = make();
   vg_status st;
   if (!w) return VG_ENOMEM;
   VG_TRY(vg_map_open(&w->map, path, what));
@@ -148,12 +160,23 @@ static bool in_map(const vg_weights *w, const vg_st_tensor *t) {
          t->bytes <= w->map.size - (at - base);
 }
 
+static bool is_kept(const vg_st_tensor *t) {
+  return vg_st_loaded_as(t->dtype) == t->dtype;
+}
+
+void *vg_weights_in_place(vg_weights *w, const vg_st_tensor *t) {
+  if (t->bytes == 0 || t->stride || !in_map(w, t) || !is_kept(t) ||
+      (uintptr_t)t->data % vg_st_dtype_size(t->dtype) != 0 || vg_map_writable(&w->map) != VG_OK)
+    return NULL;
+  return (void *)(uintptr_t)t->data;
+}
+
 vg_status vg_weights_read(const vg_weights *w, const vg_st_tensor *t, void *to) {
   const size_t from = vg_st_dtype_size(t->dtype), out = vg_st_dtype_size(vg_st_loaded_as(t->dtype));
   const char *data = t->data;
   if (t->bytes == 0) return VG_OK;
   if (t->stride) return read_strided(t, to);
-  if (in_map(w, t) && vg_st_loaded_as(t->dtype) == t->dtype)
+  if (in_map(w, t) && is_kept(t))
     return vg_map_read(&w->map, to, t->data, t->bytes);
   for (size_t at = 0; at < t->bytes; at += PIECE) {
     vg_st_tensor piece = *t;

@@ -19,7 +19,9 @@ VG_API vg_status vg_weights_open(vg_weights **out, const char *path, const char 
 /* The same from memory, which is borrowed. */
 VG_API vg_status vg_weights_parse(vg_weights **out, const void *data, size_t size, const char *name,
                                   const char *what);
+/* Ends when whoever retained it has let go, too. */
 VG_API void vg_weights_close(vg_weights *w);
+VG_API vg_weights *vg_weights_retain(vg_weights *w);
 
 VG_API vg_weights_format vg_weights_format_of(const vg_weights *w);
 VG_API size_t vg_weights_size(const vg_weights *w); /* bytes of the file */
@@ -38,5 +40,9 @@ VG_API vg_status vg_weights_verify(const vg_weights *w, const vg_st_tensor *t);
 /* Copies t's elements to `to`, dense, converted to vg_st_loaded_as(t->dtype). The file's pages are
    given back as it goes, so that a large file does not stay in memory twice. */
 VG_API vg_status vg_weights_read(const vg_weights *w, const vg_st_tensor *t, void *to);
+
+/* t's elements where the map holds them, to be read and written (never into the file) as long as w
+   is retained. NULL: they lie in no map, are strided, misaligned or of a type that is converted. */
+VG_API void *vg_weights_in_place(vg_weights *w, const vg_st_tensor *t);
 
 #endif

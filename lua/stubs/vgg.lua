@@ -164,6 +164,7 @@ function vgg.load(path, options) end
 
 ---The tensors of such a file by name, and what else it holds (meta, plain).
 ---@option all false also optimizer states and the like
+---@option mmap false leave tensors in the file until they are touched; check sums are not compared
 ---@return tensors, rest
 function vgg.load_state(path, options) end
 

@@ -158,17 +158,18 @@ end
 
 -- { tensors = { name = tensor on the CPU }, meta = , plain = }, every CRC checked. options.only and
 -- options.skip: prefix of the names to read or to leave ("optimizer."); options.all: also what is
--- beside the model's weights, under the file's names. nil, message for a missing or damaged file.
+-- beside the model's weights, under the file's names; options.mmap: tensors stay in the file's
+-- map, unchecked, where its layout allows. nil, message for a missing or damaged file.
 function checkpoint.load(path, options)
   options = options or {}
-  util.check_options("checkpoint.load", options, { only = 1, skip = 1, all = 1 }, 2)
+  util.check_options("checkpoint.load", options, { only = 1, skip = 1, all = 1, mmap = 1 }, 2)
   local o, message = open(path)
   if not o then return nil, message end
   local result = { tensors = {}, meta = o.meta, plain = o.plain }
   local function read(e, name)
     if not wanted(name, options) then return true end
     local why
-    result.tensors[name], why = o.file:load(e.raw)
+    result.tensors[name], why = o.file:load(e.raw, options.mmap)
     if not result.tensors[name] then return nil, explain(o.path, why) end
     return true
   end
@@ -219,13 +220,15 @@ function checkpoint.load_into(path, tensors, options)
   core.no_grad(function()
     for name, t in pairs(tensors) do
       if raw[name] then
-        assert(o.file:load_into(raw[name], t))
+        local _, reason = o.file:load_into(raw[name], t)
+        why = why or reason
       elseif name:match "num_batches_tracked$" and not report.skip[name] then
         t:zero_() -- files from before this counter existed
       end
     end
   end)
   o.file:close()
+  if why then return nil, explain(o.path, why) end
   report.skip = nil
   return o.meta, report
 end

@@ -25,8 +25,9 @@ for file in "$@"; do
   i=0
   while [ "$i" -lt "$rounds" ]; do
     read_ms "$file" >>"$out/read.txt"
-    for mode in state model; do
+    for mode in state mmap model; do
       (cd "$root" && "$vgglua" tests/bench/load.lua "$file" $mode) >>"$out/vgglua-$mode.txt"
+      [ $mode != mmap ] || continue
       [ -z "${PYTHON:-}" ] || "$PYTHON" "$root/tests/bench/load.py" "$file" $mode >>"$out/torch-$mode.txt"
     done
     i=$((i + 1))
@@ -34,7 +35,7 @@ for file in "$@"; do
   size=$(wc -c <"$file" | awk '{ printf "%.0f", $1 / 1e6 }')
   plain=$(median "$out/read.txt" 1)
   echo "$(basename "$file"), $size MB, medians of $rounds"
-  for what in read vgglua-state torch-state vgglua-model torch-model; do
+  for what in read vgglua-mmap vgglua-state torch-state vgglua-model torch-model; do
     [ -s "$out/$what.txt" ] || continue
     echo "$what $(median "$out/$what.txt" 1) $plain $(median "$out/$what.txt" 2) $size" |
       awk '{ printf "  %-14s %8.1f ms  %5.2f x read  peak %5d MB  %.2f x file\n", $1, $2, $2 / $3, $4, $4 / $5 }'

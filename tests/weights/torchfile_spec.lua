@@ -50,13 +50,43 @@ local function refusal(name)
   return message
 end
 
+describe("tensors in a file's map", function()
+  it("can be written without changing the file, and outlive it", scoped(function()
+    local dir, wipe = scratch.new()
+    local path = dir .. "/x.safetensors"
+    assert(checkpoint.save(path, { tensors = { a = vgg.arange(5000):float(), b = vgg.ones { 3 } } }))
+    local bytes = scratch.read(path)
+    local state = vgg.load_state(path, { mmap = true })
+    state.a:mul_(2)
+    assert.same({ 0, 2, 9998 }, { state.a[1]:item(), state.a[2]:item(), state.a[5000]:item() })
+    assert.equal(bytes, scratch.read(path))
+    assert.equal(1, vgg.load_state(path).a[2]:item())
+    assert(os.remove(path))
+    state.b:add_(1)
+    assert.equal(2, state.b[3]:item())
+    assert.equal(9998, state.a[5000]:item())
+    wipe()
+  end))
+
+  it("that cannot stay are copied: another type, strides, bad alignment", scoped(function()
+    local mapped = checkpoint.load(folder .. "types_legacy.pth", { mmap = true }).tensors
+    for _, tensor in pairs(mapped) do
+      if tensor.numel > 0 then tensor:fill_(1) end
+    end
+    assert.is_true(checkpoint.verify(folder .. "types_legacy.pth"))
+  end))
+end)
+
 describe("files of PyTorch", function()
   for _, name in ipairs { "types.pth", "types_legacy.pth", "types.safetensors", "views.pth",
     "views_legacy.pth", "net.pth", "net_legacy.pth", "net_p4.pt", "net_legacy_p4.pt",
     "net.safetensors", "net_wrapped.pth", "net_parallel.pth", "net_without_counter.pth",
     "parameters_2017.pth", "net_deflated.pth", "lightning.ckpt" } do
-    it(name .. " is read value by value", scoped(function()
+    it(name .. " is read value by value, from its map as well", scoped(function()
       local want = assert(values()[name])
+      for key, tensor in pairs(assert(checkpoint.load(folder .. name, { mmap = true })).tensors) do
+        same_values(assert(want[key], key), tensor, key)
+      end
       local file = assert(checkpoint.load(folder .. name))
       local n = 0
       for key, tensor in pairs(file.tensors) do
