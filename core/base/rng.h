@@ -1,18 +1,13 @@
 /* Counter-based random numbers (Philox4x32-10) and the one place where PyTorch's MT19937 is needed.
    A draw is a pure function of its key, so it is the same for any thread count, batch size or
-   device. Inline because the kernels of every backend compile it (VG_HD is __host__ __device__
-   under nvcc). */
+   device. Inline because the kernels of every backend compile it. */
 #ifndef VG_BASE_RNG_H
 #define VG_BASE_RNG_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __CUDACC__
-#define VG_HD __host__ __device__ static inline
-#else
-#define VG_HD static inline
-#endif
+#include "base/hd.h"
 
 /* What a stream of numbers is for: streams of different purpose never overlap. */
 typedef enum vg_purpose {

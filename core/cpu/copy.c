@@ -2,6 +2,7 @@
    flat case is one row split over the team. */
 #include <string.h>
 
+#include "base/scalar.h"
 #include "cpu/convert.h"
 #include "cpu/cpu.h"
 
@@ -21,21 +22,12 @@
       }                                 \
   } while (0)
 
-/* PyTorch's conversion of floats to integers truncates towards zero; NaN and overflow are undefined
-   there and saturate here. */
-static int64_t to_i64(float v) {
-  if (v != v) return 0;
-  if (v >= 9.2233720e18f) return INT64_MAX;
-  if (v <= -9.2233720e18f) return INT64_MIN;
-  return (int64_t)v;
-}
-
 static void row_from_f32(vg_dtype to, void *dp, int64_t sd, const void *sp, int64_t ss, int64_t n) {
   switch (to) {
     case VG_F32: CONVERT(float, float, v); break;
     case VG_BF16: CONVERT(uint16_t, float, vg_f32_to_bf16(v)); break;
-    case VG_I64: CONVERT(int64_t, float, to_i64(v)); break;
-    default: CONVERT(uint8_t, float, (uint8_t)to_i64(v)); break;
+    case VG_I64: CONVERT(int64_t, float, vg_f32_to_i64(v)); break;
+    default: CONVERT(uint8_t, float, (uint8_t)vg_f32_to_i64(v)); break;
   }
 }
 
@@ -44,8 +36,8 @@ static void row_from_bf16(vg_dtype to, void *dp, int64_t sd, const void *sp, int
   switch (to) {
     case VG_F32: CONVERT(float, uint16_t, vg_bf16_to_f32(v)); break;
     case VG_BF16: CONVERT(uint16_t, uint16_t, v); break;
-    case VG_I64: CONVERT(int64_t, uint16_t, to_i64(vg_bf16_to_f32(v))); break;
-    default: CONVERT(uint8_t, uint16_t, (uint8_t)to_i64(vg_bf16_to_f32(v))); break;
+    case VG_I64: CONVERT(int64_t, uint16_t, vg_f32_to_i64(vg_bf16_to_f32(v))); break;
+    default: CONVERT(uint8_t, uint16_t, (uint8_t)vg_f32_to_i64(vg_bf16_to_f32(v))); break;
   }
 }
 

@@ -1,7 +1,7 @@
 /* The bodies of cpu/rows.h. Included by one file per instruction set, which defines ROWS_TABLE (the
    symbol) and VG_FMA first; deliberately without an include guard. */
+#include "base/elements.h"
 #include "cpu/rows.h"
-#include "cpu/vec.h"
 
 #define UNUSED (void)a, (void)b, (void)c, (void)s
 
@@ -31,7 +31,6 @@
       z[i] = (T)(EXPR);                                                             \
     }                                                                               \
   }
-/* Backward rows: u is gy; GX reads v = x, GY reads w = y, GN neither. */
 #define BWD(NAME, SOURCE, VAR, EXPR)                                                \
   static void NAME(int64_t n, void *y, const void *a, const void *b, const void *c, \
                    vg_scalars s) {                                                  \
@@ -44,44 +43,31 @@
       z[i] = EXPR;                                                                  \
     }                                                                               \
   }
-#define GX(NAME, EXPR) BWD(NAME, b, v, EXPR)
-#define GY(NAME, EXPR) BWD(NAME, c, w, EXPR)
-#define GN(NAME, EXPR) ROW1(NAME, float, EXPR)
+#define UNARY(KIND, EXPR) ROW1(f_##KIND, float, EXPR)
+#define BINARY(KIND, EXPR) ROW2(b_##KIND, float, EXPR)
+#define BWD_INPUT(KIND, EXPR) BWD(g_##KIND, b, v, EXPR)
+#define BWD_RESULT(KIND, EXPR) BWD(g_##KIND, c, w, EXPR)
+#define BWD_NEITHER(KIND, EXPR) ROW1(g_##KIND, float, EXPR)
+#define SLOPE(KIND, NEEDS, EXPR) BWD_##NEEDS(KIND, EXPR)
+VG_UNARY_F32(UNARY)
+VG_UNARY_BWD_F32(SLOPE)
+VG_BINARY_F32(BINARY)
 
-#include "cpu/rows_unary.h"
-
-#include "cpu/rows_backward.h"
-
-/* ---- two operands ---- */
-ROW2(f_add, float, u + v)
-ROW2(f_sub, float, u - v)
-ROW2(f_mul, float, u *v)
-ROW2(f_div, float, u / v)
-ROW2(f_maximum, float, u > v || u != u ? u : v)
-ROW2(f_minimum, float, u < v || u != u ? u : v)
-ROW2(f_pow, float, v_pow(u, v))
-ROW2(f_eq, float, u == v ? 1.0f : 0.0f)
-ROW2(f_ne, float, u != v ? 1.0f : 0.0f)
-ROW2(f_lt, float, u < v ? 1.0f : 0.0f)
-ROW2(f_le, float, u <= v ? 1.0f : 0.0f)
-ROW2(f_gt, float, u > v ? 1.0f : 0.0f)
-ROW2(f_ge, float, u >= v ? 1.0f : 0.0f)
-
-static const vg_cpu_row binary_table[VG_BINARY_COUNT] = {
-    [VG_ADD] = f_add, [VG_SUB] = f_sub,         [VG_MUL] = f_mul,
-    [VG_DIV] = f_div, [VG_MAXIMUM] = f_maximum, [VG_MINIMUM] = f_minimum,
-    [VG_POW] = f_pow, [VG_EQ] = f_eq,           [VG_NE] = f_ne,
-    [VG_LT] = f_lt,   [VG_LE] = f_le,           [VG_GT] = f_gt,
-    [VG_GE] = f_ge};
+#define UNARY_ENTRY(KIND, EXPR) [VG_##KIND] = f_##KIND,
+#define BINARY_ENTRY(KIND, EXPR) [VG_##KIND] = b_##KIND,
+#define SLOPE_ENTRY(KIND, NEEDS, EXPR) [VG_##KIND] = g_##KIND,
+static const vg_cpu_row unary_table[VG_UNARY_COUNT] = {VG_UNARY_F32(UNARY_ENTRY)};
+static const vg_cpu_row unary_bwd_table[VG_UNARY_COUNT] = {VG_UNARY_BWD_F32(SLOPE_ENTRY)};
+static const vg_cpu_row binary_table[VG_BINARY_COUNT] = {VG_BINARY_F32(BINARY_ENTRY)};
 
 /* ---- blocks for conversions and sums ---- */
 static void rows_to_bf16(int64_t n, uint16_t *y, const float *x) {
 #pragma omp simd
-  for (int64_t i = 0; i < n; i++) y[i] = vg_v_to_bf16(x[i]);
+  for (int64_t i = 0; i < n; i++) y[i] = vg_f32_to_bf16(x[i]);
 }
 static void rows_from_bf16(int64_t n, float *y, const uint16_t *x) {
 #pragma omp simd
-  for (int64_t i = 0; i < n; i++) y[i] = vg_v_from_bf16(x[i]);
+  for (int64_t i = 0; i < n; i++) y[i] = vg_bf16_to_f32(x[i]);
 }
 static void rows_exp(int64_t n, float *y, const float *x) {
 #pragma omp simd

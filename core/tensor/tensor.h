@@ -5,13 +5,13 @@
 #ifndef VG_TENSOR_TENSOR_H
 #define VG_TENSOR_TENSOR_H
 
+#include "base/bf16.h"
+#include "base/kinds.h"
 #include "base/status.h"
 #include "device/device.h"
 #include "device/pool.h"
 
 enum { VG_MAX_DIMS = 8 };
-
-typedef enum vg_dtype { VG_F32, VG_BF16, VG_I64, VG_U8, VG_DTYPE_COUNT } vg_dtype;
 
 /* Immutable, owned by a backend, compared by address. */
 typedef struct vg_layout {
@@ -110,23 +110,6 @@ VG_API int64_t vg_physical_n(const vg_tensor *t);
 /* a and b can be walked together element by element: same shape, both contiguous or same layout. */
 VG_API bool vg_same_walk(const vg_tensor *a, const vg_tensor *b);
 static inline void vg_bump(vg_tensor *t) { t->storage->version++; } /* after an in-place write */
-
-/* f32 <-> bf16, round to nearest even, NaN kept. */
-static inline float vg_bf16_to_f32(uint16_t h) {
-  union {
-    uint32_t u;
-    float f;
-  } v = {.u = (uint32_t)h << 16};
-  return v.f;
-}
-static inline uint16_t vg_f32_to_bf16(float f) {
-  union {
-    float f;
-    uint32_t u;
-  } v = {.f = f};
-  if ((v.u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(v.u >> 16 | 0x40u);
-  return (uint16_t)((v.u + 0x7fffu + (v.u >> 16 & 1u)) >> 16);
-}
 
 /* Set by autograd/tape.c: lets go of a dying tensor's history, which this layer does not know. */
 VG_API extern void (*vg_history_release)(vg_tensor *t);
