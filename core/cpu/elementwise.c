@@ -72,10 +72,10 @@ static void run_row(int64_t n, char *const *p, const int64_t *s, const void *arg
 static bool is_whole(vg_dtype d) { return d == VG_I64 || d == VG_U8; }
 
 static vg_status run(vg_device *d, job *j, const char *op, const vg_tensor *const *t) {
-  vg_cpu_walk w;
+  vg_walk w;
   if (!j->fn) return vg_fail(VG_EDTYPE, "%s: not defined for %s", op, vg_dtype_name(t[1]->dtype));
   for (int k = 0; k <= j->nin; k++) j->dtype[k] = t[k]->dtype;
-  vg_cpu_walk_init(&w, j->nin + 1, t);
+  vg_walk_init(&w, j->nin + 1, t);
   vg_cpu_walk_run(d, &w, run_row, j);
   return VG_OK;
 }
@@ -134,14 +134,14 @@ static void fill_row(int64_t n, char *const *p, const int64_t *s, const void *ar
 
 static vg_status fill(vg_device *d, vg_tensor *y, double value) {
   fill_job j = {.dtype = y->dtype};
-  vg_cpu_walk w;
+  vg_walk w;
   float f = (float)value;
   int64_t whole = (int64_t)value;
   if (y->dtype == VG_I64 || y->dtype == VG_U8)
     vg_cpu_convert_row(y->dtype, j.value, 1, VG_I64, &whole, 1, 1);
   else
     vg_cpu_convert_row(y->dtype, j.value, 1, VG_F32, &f, 1, 1);
-  vg_cpu_walk_init(&w, 1, (const vg_tensor *[]){y});
+  vg_walk_init(&w, 1, (const vg_tensor *[]){y});
   vg_cpu_walk_run(d, &w, fill_row, &j);
   return VG_OK;
 }
@@ -167,8 +167,8 @@ static void where_row(int64_t n, char *const *p, const int64_t *s, const void *a
 
 static vg_status where(vg_device *d, vg_tensor *y, const vg_tensor *mask, const vg_tensor *a,
                        const vg_tensor *b) {
-  vg_cpu_walk w;
-  vg_cpu_walk_init(&w, 4, (const vg_tensor *[]){y, mask, a, b});
+  vg_walk w;
+  vg_walk_init(&w, 4, (const vg_tensor *[]){y, mask, a, b});
   vg_cpu_walk_run(d, &w, where_row, &y->dtype);
   return VG_OK;
 }

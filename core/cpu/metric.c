@@ -1,7 +1,6 @@
 /* Counting for the metrics. A call sees one batch, a few thousand values at most, and runs on the
    calling thread. */
-#include <math.h>
-
+#include "base/score.h"
 #include "cpu/cpu.h"
 
 typedef struct batch {
@@ -37,20 +36,6 @@ static vg_status check(const batch *b, int64_t ignore) {
   return VG_OK;
 }
 
-/* The target if it is among the k best, else the best; `classes` for a NaN. */
-static int64_t predicted(const batch *b, int64_t i, int top_k) {
-  const float *s = scores_at(b, i);
-  int64_t best = 0, t = b->target[i], better = 0;
-  float mine = s[t * b->inner];
-  for (int64_t c = 0; c < b->classes; c++) {
-    float v = s[c * b->inner];
-    if (v != v) return b->classes;
-    if (v > s[best * b->inner]) best = c;
-    if (v > mine || (v == mine && c < t)) better++;
-  }
-  return better < top_k ? t : best;
-}
-
 static vg_status confusion(vg_device *d, vg_tensor *counts, const vg_tensor *x,
                            const vg_tensor *target, const vg_metric_args *a) {
   batch b = batch_of(x, target, counts->shape[0]);
@@ -60,7 +45,10 @@ static vg_status confusion(vg_device *d, vg_tensor *counts, const vg_tensor *x,
   VG_TRY(check(&b, a->ignore_index));
   for (int64_t i = 0; i < b.count; i++) {
     if (b.target[i] == a->ignore_index) continue;
-    n[b.target[i] * (b.classes + 1) + (b.labels ? b.labels[i] : predicted(&b, i, a->top_k))]++;
+    const int64_t t = b.target[i];
+    n[t * (b.classes + 1) +
+      (b.labels ? b.labels[i]
+                : vg_score_predicted(scores_at(&b, i), b.classes, b.inner, t, a->top_k))]++;
   }
 done:
   return st;
@@ -78,41 +66,6 @@ static bool are_probabilities(const batch *b, int64_t ignore) {
   return true;
 }
 
-/* Largest score (NaN if any is) and its class. */
-static float largest(const float *s, int64_t classes, int64_t step, int64_t *class) {
-  float m = s[0];
-  *class = 0;
-  for (int64_t c = 0; c < classes; c++) {
-    float v = s[c * step];
-    if (v != v) return v;
-    if (v > m) {
-      m = v;
-      *class = c;
-    }
-  }
-  return m;
-}
-
-static float softmax_of_largest(const float *s, int64_t classes, int64_t step, float m) {
-  double sum = 0;
-  for (int64_t c = 0; c < classes; c++) sum += (double)expf(s[c * step] - m);
-  return (float)(1 / sum);
-}
-
-/* torch.linspace(0, 1, bins + 1)[i] in f32: from the near end. */
-static float boundary(int64_t i, int64_t bins) {
-  float step = 1.0f / (float)bins;
-  return i < (bins + 1) / 2 ? step * (float)i : 1 - step * (float)(bins - i);
-}
-
-static int64_t bin_of(float confidence, int64_t bins) {
-  int64_t b = (int64_t)(confidence * (float)bins);
-  if (b > bins) b = bins;
-  while (b < bins && boundary(b + 1, bins) <= confidence) b++;
-  while (b > 0 && boundary(b, bins) > confidence) b--;
-  return b;
-}
-
 static vg_status calibration(vg_device *d, vg_tensor *bins, const vg_tensor *x,
                              const vg_tensor *target, const vg_metric_args *a) {
   batch b = batch_of(x, target, x->shape[1]);
@@ -124,12 +77,12 @@ static vg_status calibration(vg_device *d, vg_tensor *bins, const vg_tensor *x,
   ready = are_probabilities(&b, a->ignore_index);
   for (int64_t i = 0; i < b.count; i++) {
     const float *s = scores_at(&b, i);
-    float m = largest(s, b.classes, b.inner, &class);
+    float m = vg_score_largest(s, b.classes, b.inner, &class);
     int64_t *row;
     if (b.target[i] == a->ignore_index || m != m) continue;
-    if (!ready) m = softmax_of_largest(s, b.classes, b.inner, m);
+    if (!ready) m = vg_score_softmax_of_largest(s, b.classes, b.inner, m);
     if (m != m) continue; /* infinite logits */
-    row = n + 3 * bin_of(m, bins->shape[0] - 1);
+    row = n + 3 * vg_bin_of(m, bins->shape[0] - 1);
     row[0]++;
     row[1] += class == b.target[i];
     row[2] += (int64_t)((double)m * 1099511627776.0);

@@ -1,8 +1,6 @@
 /* Optimiser steps over many tensors in one pass at memory speed. The tensors are one long row of
    elements, cut evenly over the team; sums are cut by size alone, so that they never depend on it.
    The arithmetic is PyTorch's, in its order, in f32. */
-#include <math.h>
-
 #include "cpu/clones.h"
 #include "cpu/cpu.h"
 
@@ -52,39 +50,16 @@ static vg_status step_all(const vg_device *d, int n, slots a, walk_fn fn) {
 
 /* ---- Adam ---- */
 
-typedef struct adam_numbers {
-  float scale, decay, shrink, keep, beta2, new2, root, eps, step;
-} adam_numbers;
-
-static adam_numbers adam_of(const vg_adam_args *a) {
-  double c1 = 1 - pow(a->beta1, (double)a->step), c2 = 1 - pow(a->beta2, (double)a->step);
-  return (adam_numbers){.scale = (float)a->grad_scale,
-                        .decay = a->decoupled ? 0 : (float)a->weight_decay,
-                        .shrink = a->decoupled ? (float)(1 - a->lr * a->weight_decay) : 1,
-                        .keep = (float)(1 - a->beta1),
-                        .beta2 = (float)a->beta2,
-                        .new2 = (float)(1 - a->beta2),
-                        .root = (float)sqrt(c2),
-                        .eps = (float)a->eps,
-                        .step = (float)(a->lr / c1)};
-}
-
 VG_CPU_CLONES
-static void adam_run(adam_numbers k, int64_t n, float *restrict p, const float *restrict g,
+static void adam_run(vg_adam_numbers k, int64_t n, float *restrict p, const float *restrict g,
                      float *restrict m, float *restrict v) {
-  for (int64_t i = 0; i < n; i++) {
-    float x = p[i] * k.shrink, gi = g[i] * k.scale + k.decay * x;
-    float mi = m[i] + k.keep * (gi - m[i]), vi = v[i] * k.beta2 + k.new2 * gi * gi;
-    m[i] = mi;
-    v[i] = vi;
-    p[i] = x - k.step * (mi / (sqrtf(vi) / k.root + k.eps));
-  }
+  for (int64_t i = 0; i < n; i++) vg_adam_update(&k, g[i], &p[i], &m[i], &v[i]);
 }
 
 static void adam_part(void *arg, int i, int64_t first, int64_t count) {
   const slots *a = arg;
   const vg_optim_slot *s = &a->s[i];
-  adam_run(adam_of(a->adam), count, (float *)vg_data(s->p) + first,
+  adam_run(vg_adam_numbers_of(a->adam), count, (float *)vg_data(s->p) + first,
            (const float *)vg_data(s->g) + first, (float *)vg_data(s->m) + first,
            (float *)vg_data(s->v) + first);
 }
@@ -96,20 +71,14 @@ static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam
 /* ---- SGD ---- */
 
 VG_CPU_CLONES
-static void sgd_run(float scale, float decay, float lr, int64_t n, float *restrict p,
-                    const float *restrict g) {
-  for (int64_t i = 0; i < n; i++) p[i] -= lr * (g[i] * scale + decay * p[i]);
+static void sgd_run(vg_sgd_numbers k, int64_t n, float *restrict p, const float *restrict g) {
+  for (int64_t i = 0; i < n; i++) vg_sgd_update(&k, g[i], &p[i]);
 }
 
-/* keep: how much of the old buffer stays; fresh: how much of the gradient enters; look: nesterov */
 VG_CPU_CLONES
-static void momentum_run(float scale, float decay, float lr, float keep, float fresh, float look,
-                         int64_t n, float *restrict p, const float *restrict g, float *restrict m) {
-  for (int64_t i = 0; i < n; i++) {
-    float gi = g[i] * scale + decay * p[i], mi = keep * m[i] + fresh * gi;
-    m[i] = mi;
-    p[i] -= lr * (look > 0 ? gi + look * mi : mi);
-  }
+static void momentum_run(vg_sgd_numbers k, int64_t n, float *restrict p, const float *restrict g,
+                         float *restrict m) {
+  for (int64_t i = 0; i < n; i++) vg_momentum_update(&k, g[i], &p[i], &m[i]);
 }
 
 static void sgd_part(void *arg, int i, int64_t first, int64_t count) {
@@ -117,14 +86,11 @@ static void sgd_part(void *arg, int i, int64_t first, int64_t count) {
   const vg_sgd_args *o = a->sgd;
   float *p = (float *)vg_data(a->s[i].p) + first;
   const float *g = (const float *)vg_data(a->s[i].g) + first;
-  float scale = (float)o->grad_scale, decay = (float)o->weight_decay, lr = (float)o->lr;
-  float momentum = (float)o->momentum;
+  vg_sgd_numbers k = vg_sgd_numbers_of(o);
   if (o->momentum == 0)
-    sgd_run(scale, decay, lr, count, p, g);
+    sgd_run(k, count, p, g);
   else
-    momentum_run(scale, decay, lr, o->first ? 0 : momentum,
-                 o->first ? 1 : (float)(1 - o->dampening), o->nesterov ? momentum : 0, count, p, g,
-                 (float *)vg_data(a->s[i].m) + first);
+    momentum_run(k, count, p, g, (float *)vg_data(a->s[i].m) + first);
 }
 
 static vg_status sgd(vg_device *d, int n, const vg_optim_slot *s, const vg_sgd_args *a) {
@@ -164,7 +130,7 @@ static void scale_part(void *arg, int i, int64_t first, int64_t count) {
 static void clamp_part(void *arg, int i, int64_t first, int64_t count) {
   list *a = arg;
   float *x = (float *)vg_data(a->t[i]) + first, b = a->number;
-  for (int64_t k = 0; k < count; k++) x[k] = x[k] > b ? b : x[k] < -b ? -b : x[k]; /* NaN stays */
+  for (int64_t k = 0; k < count; k++) x[k] = vg_clamp_to(x[k], b);
 }
 
 static int64_t ends_of(int n, vg_tensor *const *t, int64_t *ends) {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/draw.h"
 #include "cpu/blocked.h"
 #include "cpu/clones.h"
 #include "cpu/cpu.h"
@@ -48,19 +49,11 @@ typedef struct fill {
 } fill;
 
 static void uniform_values(const fill *f, const uint32_t *w, float *v) {
-  for (int i = 0; i < WORDS; i++) {
-    float u = f->a + f->b * vg_u01(w[i]);
-    v[i] = u < f->top ? u : f->top;
-  }
+  for (int i = 0; i < WORDS; i++) v[i] = vg_draw_uniform(w[i], f->a, f->b, f->top);
 }
 
 static void normal_values(const fill *f, const uint32_t *w, float *v) {
-  for (int i = 0; i < WORDS; i += 2) {
-    float r = sqrtf(-2 * logf(vg_u01(w[i]) + 1.0f / 16777216.0f));
-    float t = 6.28318530717958647692f * vg_u01(w[i + 1]);
-    v[i] = f->a + f->b * (r * cosf(t));
-    v[i + 1] = f->a + f->b * (r * sinf(t));
-  }
+  for (int i = 0; i < WORDS; i += 2) vg_draw_normal(&v[i], w[i], w[i + 1], f->a, f->b);
 }
 
 static void bernoulli_values(const fill *f, const uint32_t *w, float *v) {
@@ -113,8 +106,6 @@ static vg_status run_fill(const vg_device *d, vg_tensor *y, const fill *f) {
   return VG_OK;
 }
 
-static uint32_t in_24_bits(double p) { return (uint32_t)lrint(p * 16777216.0); }
-
 static vg_status uniform(vg_device *d, vg_tensor *y, vg_stream s, double lo, double hi) {
   fill f = {.s = s, .a = (float)lo, .b = (float)(hi - lo), .values = uniform_values};
   f.top = nextafterf((float)hi, (float)lo);
@@ -127,7 +118,7 @@ static vg_status normal(vg_device *d, vg_tensor *y, vg_stream s, double mean, do
 }
 
 static vg_status bernoulli(vg_device *d, vg_tensor *y, vg_stream s, double p) {
-  fill f = {.s = s, .p24 = in_24_bits(p), .values = bernoulli_values};
+  fill f = {.s = s, .p24 = vg_in_24_bits(p), .values = bernoulli_values};
   return run_fill(d, y, &f);
 }
 
@@ -160,7 +151,7 @@ static void dropout_run(const fill *f, vg_tensor *y, const vg_tensor *x, int64_t
 }
 
 static vg_status dropout(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_stream s, double p) {
-  fill f = {.s = s, .p24 = in_24_bits(p), .values = dropout_values};
+  fill f = {.s = s, .p24 = vg_in_24_bits(p), .values = dropout_values};
   int64_t plane = 0, runs = (x->n + RUN - 1) / RUN, block = x->layout ? x->layout->kind : 1;
   f.b = p < 1 ? (float)(1 / (1 - p)) : 0;
   if (x->layout && x->layout != vg_cpu_blocked())

@@ -6,36 +6,6 @@
 
 #include "cpu/convert.h"
 
-/* ---- groups of dimensions ---- */
-
-static void add_dim(vg_cpu_group *g, int64_t size, int64_t stride) {
-  if (size == 1) return;
-  g->n *= size;
-  if (g->ndim > 0 && g->stride[g->ndim - 1] == stride * size) {
-    g->shape[g->ndim - 1] *= size;
-    g->stride[g->ndim - 1] = stride;
-    return;
-  }
-  g->shape[g->ndim] = size;
-  g->stride[g->ndim++] = stride;
-}
-
-static void close_group(vg_cpu_group *g) {
-  if (g->ndim > 0) return;
-  g->ndim = 1;
-  g->shape[0] = g->n; /* 1 */
-  g->stride[0] = 1;
-}
-
-int64_t vg_cpu_group_offset(const vg_cpu_group *g, int64_t i) {
-  int64_t offset = 0;
-  for (int d = g->ndim - 1; d >= 0; d--) {
-    offset += i % g->shape[d] * g->stride[d];
-    i /= g->shape[d];
-  }
-  return offset;
-}
-
 const void *vg_cpu_block(const vg_cpu_plan *p, const char *x, int64_t s, int64_t n, void *b) {
   vg_dtype have = p->x->dtype, want = vg_cpu_is_whole(p->x) ? VG_I64 : VG_F32;
   if (s == 1 && have == want) return x;
@@ -111,9 +81,9 @@ static vg_status reduce(vg_device *d, vg_reduction op, vg_scalars s, vg_tensor *
   vg_cpu_plan p = {
       .op = op, .s = s, .rows = vg_cpu_rows_get(), .x = x, .kept.n = 1, .reduced.n = 1};
   for (int i = 0; i < x->ndim; i++)
-    add_dim(dims->reduced[i] ? &p.reduced : &p.kept, x->shape[i], x->stride[i]);
-  close_group(&p.kept);
-  close_group(&p.reduced);
+    vg_group_add(dims->reduced[i] ? &p.reduced : &p.kept, x->shape[i], x->stride[i]);
+  vg_group_close(&p.kept);
+  vg_group_close(&p.reduced);
   if (p.kept.n == 0) return VG_OK;
   if (op == VG_ARGMAX || op == VG_ARGMIN) return vg_cpu_arg_extreme(d, &p, y);
   return by_columns(&p) ? vg_cpu_reduce_columns(d, &p, y) : vg_cpu_reduce_rows(d, &p, y);

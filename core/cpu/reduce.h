@@ -5,18 +5,12 @@
 #include "cpu/rows.h"
 #include "cpu/walk.h"
 
-/* The dimensions of x in two groups, neighbours merged where memory allows. */
-typedef struct vg_cpu_group {
-  int ndim; /* at least 1: the last dimension is the inner one */
-  int64_t n, shape[VG_MAX_DIMS], stride[VG_MAX_DIMS];
-} vg_cpu_group;
-
 typedef struct vg_cpu_plan {
   vg_reduction op;
   vg_scalars s;
   const vg_cpu_rows *rows;
   const vg_tensor *x;
-  vg_cpu_group kept, reduced;
+  vg_group kept, reduced;
 } vg_cpu_plan;
 
 /* Running state of one output element over one part of its inputs. */
@@ -24,9 +18,6 @@ typedef struct vg_cpu_partial {
   double a, b;   /* sum, product or extreme; second sum of VG_VAR */
   int64_t whole; /* the same for whole numbers */
 } vg_cpu_partial;
-
-/* Offset in elements of index i of a group. */
-int64_t vg_cpu_group_offset(const vg_cpu_group *g, int64_t i);
 
 static inline const char *vg_cpu_element(const vg_tensor *x, int64_t offset) {
   return (const char *)vg_data(x) + offset * (int64_t)vg_dtype_size(x->dtype);

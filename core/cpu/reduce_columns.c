@@ -43,7 +43,7 @@ static void part(const vg_cpu_plan *p, tile *t, int64_t base, int64_t n, int64_t
   }
   if (p->op == VG_VAR) shift = vg_cpu_block(p, vg_cpu_element(p->x, base), step, n, first);
   for (int64_t i = lo; i < hi; i++) {
-    const char *x = vg_cpu_element(p->x, base + vg_cpu_group_offset(&p->reduced, i));
+    const char *x = vg_cpu_element(p->x, base + vg_group_offset(&p->reduced, i));
     add_row(p, t, vg_cpu_block(p, x, step, n, row), shift, n);
   }
   for (int64_t j = 0; shift && j < n; j++) t->a[j] -= (double)(hi - lo) * (double)shift[j];
@@ -72,7 +72,7 @@ vg_status vg_cpu_reduce_columns(vg_device *d, const vg_cpu_plan *p, vg_tensor *y
   for (int64_t i = 0; i < items; i++) {
     int64_t lo = i % parts * PART, hi = lo + PART < p->reduced.n ? lo + PART : p->reduced.n;
     int64_t col = i / parts % tiles * TILE, band = i / parts / tiles;
-    part(p, &t[i], vg_cpu_group_offset(&p->kept, band * width + col),
+    part(p, &t[i], vg_group_offset(&p->kept, band * width + col),
          width - col < TILE ? width - col : TILE, lo, hi);
   }
   for (int64_t i = 0; i < bands * tiles; i++) {

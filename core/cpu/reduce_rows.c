@@ -41,7 +41,7 @@ static void add_floats(const vg_cpu_plan *p, vg_cpu_partial *v, const float *x, 
 
 /* Inputs lo..hi of the output whose elements start at `base` (elements into x). */
 static vg_cpu_partial part(const vg_cpu_plan *p, int64_t base, int64_t lo, int64_t hi) {
-  const vg_cpu_group *r = &p->reduced;
+  const vg_group *r = &p->reduced;
   int64_t inner = r->shape[r->ndim - 1], step = r->stride[r->ndim - 1];
   vg_cpu_partial v = vg_cpu_partial_start(p->op);
   block b;
@@ -50,7 +50,7 @@ static vg_cpu_partial part(const vg_cpu_plan *p, int64_t base, int64_t lo, int64
     shift = *(const float *)vg_cpu_block(p, vg_cpu_element(p->x, base), 1, 1, &b);
   while (lo < hi) {
     int64_t n = inner - lo % inner;
-    const char *x = vg_cpu_element(p->x, base + vg_cpu_group_offset(r, lo));
+    const char *x = vg_cpu_element(p->x, base + vg_group_offset(r, lo));
     const void *e;
     if (n > hi - lo) n = hi - lo;
     if (n > VG_CPU_REDUCE_BLOCK && (step != 1 || (p->x->dtype != VG_F32 && p->x->dtype != VG_I64)))
@@ -76,7 +76,7 @@ vg_status vg_cpu_reduce_rows(vg_device *d, const vg_cpu_plan *p, vg_tensor *y) {
 #pragma omp parallel for schedule(static) num_threads(team) if (team > 1)
   for (int64_t i = 0; i < items; i++) {
     int64_t lo = i % parts * PART, hi = lo + PART < inputs ? lo + PART : inputs;
-    v[i] = part(p, vg_cpu_group_offset(&p->kept, i / parts), lo, hi);
+    v[i] = part(p, vg_group_offset(&p->kept, i / parts), lo, hi);
   }
   for (int64_t o = 0; o < outputs; o++) {
     for (int64_t k = 1; k < parts; k++) vg_cpu_merge(p, &v[o * parts], &v[o * parts + k]);
@@ -89,7 +89,7 @@ vg_status vg_cpu_reduce_rows(vg_device *d, const vg_cpu_plan *p, vg_tensor *y) {
 /* ---- argmax, argmin: NaN before everything, then the first of equals ---- */
 
 static int64_t best_float(const vg_cpu_plan *p, int64_t base) {
-  const vg_cpu_group *r = &p->reduced;
+  const vg_group *r = &p->reduced;
   float best = 0;
   int64_t at = 0;
   bool most = p->op == VG_ARGMAX;
@@ -98,8 +98,8 @@ static int64_t best_float(const vg_cpu_plan *p, int64_t base) {
     int64_t inner = r->shape[r->ndim - 1], n = inner - lo % inner;
     const float *x;
     if (n > VG_CPU_REDUCE_BLOCK) n = VG_CPU_REDUCE_BLOCK;
-    x = vg_cpu_block(p, vg_cpu_element(p->x, base + vg_cpu_group_offset(r, lo)),
-                     r->stride[r->ndim - 1], n, &b);
+    x = vg_cpu_block(p, vg_cpu_element(p->x, base + vg_group_offset(r, lo)), r->stride[r->ndim - 1],
+                     n, &b);
     for (int64_t i = 0; i < n; i++) {
       bool better = most ? x[i] > best : x[i] < best;
       if (lo + i == 0 || better || (x[i] != x[i] && best == best)) {
@@ -114,12 +114,12 @@ static int64_t best_float(const vg_cpu_plan *p, int64_t base) {
 }
 
 static int64_t best_whole(const vg_cpu_plan *p, int64_t base) {
-  const vg_cpu_group *r = &p->reduced;
+  const vg_group *r = &p->reduced;
   int64_t best = 0, at = 0;
   for (int64_t i = 0; i < r->n; i++) {
     int64_t b[VG_CPU_REDUCE_BLOCK];
     int64_t x = *(const int64_t *)vg_cpu_block(
-        p, vg_cpu_element(p->x, base + vg_cpu_group_offset(r, i)), 1, 1, b);
+        p, vg_cpu_element(p->x, base + vg_group_offset(r, i)), 1, 1, b);
     if (i == 0 || (p->op == VG_ARGMAX ? x > best : x < best)) {
       best = x;
       at = i;
@@ -133,7 +133,7 @@ vg_status vg_cpu_arg_extreme(vg_device *d, const vg_cpu_plan *p, vg_tensor *y) {
   int team = p->x->n >= VG_CPU_GRAIN ? vg_cpu_threads(d) : 1;
 #pragma omp parallel for schedule(static) num_threads(team) if (team > 1)
   for (int64_t o = 0; o < p->kept.n; o++) {
-    int64_t base = vg_cpu_group_offset(&p->kept, o);
+    int64_t base = vg_group_offset(&p->kept, o);
     out[o] = vg_cpu_is_whole(p->x) ? best_whole(p, base) : best_float(p, base);
   }
   return VG_OK;

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "base/update.h"
 #include "tensor/tensor.h"
 
 #define VG_ABI 1u
@@ -223,6 +224,29 @@ typedef struct vg_sgd_args {
   bool nesterov, first; /* first: the momentum buffer starts as the gradient */
   double grad_scale;
 } vg_sgd_args;
+
+/* The options as the kernels use them. */
+static inline vg_adam_numbers vg_adam_numbers_of(const vg_adam_args *a) {
+  double c1 = 1 - pow(a->beta1, (double)a->step), c2 = 1 - pow(a->beta2, (double)a->step);
+  return (vg_adam_numbers){.scale = (float)a->grad_scale,
+                           .decay = a->decoupled ? 0 : (float)a->weight_decay,
+                           .shrink = a->decoupled ? (float)(1 - a->lr * a->weight_decay) : 1,
+                           .keep = (float)(1 - a->beta1),
+                           .beta2 = (float)a->beta2,
+                           .new2 = (float)(1 - a->beta2),
+                           .root = (float)sqrt(c2),
+                           .eps = (float)a->eps,
+                           .step = (float)(a->lr / c1)};
+}
+
+static inline vg_sgd_numbers vg_sgd_numbers_of(const vg_sgd_args *a) {
+  return (vg_sgd_numbers){.scale = (float)a->grad_scale,
+                          .decay = (float)a->weight_decay,
+                          .lr = (float)a->lr,
+                          .keep = a->first ? 0 : (float)a->momentum,
+                          .fresh = a->first ? 1 : (float)(1 - a->dampening),
+                          .look = a->nesterov ? (float)a->momentum : 0};
+}
 
 typedef struct vg_optim_vt {
   vg_status (*adam)(vg_device *, int n, const vg_optim_slot *, const vg_adam_args *);
