@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "block.h"
+#include "call.h"
 
 #undef __global__
 #undef __device__
@@ -53,32 +54,18 @@ static const int warpSize = 32;
 /* ---- launching: the arguments are converted and copied at once, the kernel runs when the stream
    comes to it ---- */
 
-extern "C" {
-typedef struct vg_emulated_call {
-  void (*body)(void *arguments);
-  void (*destroy)(void *arguments);
-  void *arguments;
-  const void *const *pointers; /* the pointers among them, to be checked */
-  int npointers;
-} vg_emulated_call;
-
-/* Takes the call over. Errors are left for cudaGetLastError, as after <<<>>>. */
-void shim_launch(const char *kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
-                 vg_emulated_call call);
-}
-
 namespace vg_emulate {
 
 template <class... P>
 struct bound {
   void (*kernel)(P...);
   std::tuple<P...> values;
-  const void *pointers[sizeof...(P) + 1];
-  int npointers;
+  vg_emulated_argument arguments[sizeof...(P) + 1];
+  int narguments;
 
   template <class T>
   void note(const T &value) {
-    if constexpr (std::is_pointer_v<T>) pointers[npointers++] = static_cast<const void *>(value);
+    arguments[narguments++] = {&value, sizeof value, std::is_pointer_v<T>};
   }
   static void body(void *self) {
     bound *b = static_cast<bound *>(self);
@@ -96,8 +83,8 @@ void launch(const char *name, void (*kernel)(P...), dim3 grid, dim3 block, size_
   auto *b = new bound<P...>{
       kernel, std::tuple<P...>(static_cast<P>(std::forward<A>(arguments))...), {}, 0};
   std::apply([b](const P &...v) { (b->note(v), ...); }, b->values);
-  shim_launch(name, grid, block, shared, stream,
-              {bound<P...>::body, bound<P...>::destroy, b, b->pointers, b->npointers});
+  shim_launch(name, reinterpret_cast<const void *>(kernel), grid, block, shared, stream,
+              {bound<P...>::body, bound<P...>::destroy, b, b->arguments, b->narguments});
 }
 
 }  // namespace vg_emulate
