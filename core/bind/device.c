@@ -81,6 +81,19 @@ static int l_describe(lua_State *L) {
   return vglua_return(L, st);
 }
 
+/* device.bf16([name]) -> what multiplies bfloat16 there ("AMX"), or nil, and why it is nil */
+static int l_bf16(lua_State *L) {
+  vg_device *d = vglua_opt_device(L, 1);
+  const char *unit = d->be->device->bf16 ? d->be->device->bf16(d) : NULL;
+  if (unit) {
+    lua_pushstring(L, unit);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, d->be->device->bf16 ? "emulated" : "unsupported");
+  return 2;
+}
+
 static int l_report(lua_State *L) {
   lua_pushstring(L, vg_registry_report());
   return 1;
@@ -136,6 +149,18 @@ static int l_constant_weights(lua_State *L) {
   return 0;
 }
 
+/* autocast("bf16" | "f32", fn, ...): fn(...) in that precision, and what it returns */
+static int l_autocast(lua_State *L) {
+  static const char *const names[] = {"f32", "bf16", "float32", "bfloat16", NULL};
+  vg_context *c = vglua_context(L);
+  int rc, before = c->autocast, wanted = luaL_checkoption(L, 1, NULL, names);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  c->autocast = wanted % 2 ? VG_BF16 : VG_F32;
+  rc = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
+  c->autocast = before;
+  return rc ? lua_error(L) : lua_gettop(L) - 1;
+}
+
 static int l_clock(lua_State *L) {
   lua_pushnumber(L, vg_clock());
   return 1;
@@ -155,6 +180,7 @@ static const luaL_Reg functions[] = {{"memory", l_memory},
                                      {"empty_cache", l_empty_cache},
                                      {"open", l_open},
                                      {"describe", l_describe},
+                                     {"bf16", l_bf16},
                                      {"report", l_report},
                                      {"set_threads", l_set_threads},
                                      {"synchronise", l_synchronise},
@@ -164,6 +190,7 @@ static const luaL_Reg top[] = {{"manual_seed", l_manual_seed},
                                {"set_rng_state", l_set_rng_state},
                                {"set_deterministic", l_set_deterministic},
                                {"constant_weights", l_constant_weights},
+                               {"autocast", l_autocast},
                                {"clock", l_clock},
                                {"wall_clock", l_wall_clock},
                                {NULL, NULL}};

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
+#include "cpu/isa.h"
 
 void (*vg_cpu_dnn_close)(void *dnn);
 void (*vg_cpu_choices_close)(void *choices);
@@ -38,6 +39,8 @@ static vg_status set_threads(vg_device *d, int threads) {
 
 static vg_status open_device(vg_device *d) {
   const char *env = getenv("VGG_THREADS");
+  vg_status st = vg_isa_check();
+  if (st != VG_OK) return st;
   if (d->index != 0) return vg_fail(VG_EDEVICE, "device: cpu has no number %d", d->index);
   d->priv = vg_calloc(1, sizeof(vg_cpu_priv));
   if (!d->priv) return VG_ENOMEM;
@@ -59,15 +62,17 @@ static void forget(vg_device *d) {
 }
 
 static vg_status describe(vg_device *d, char *text, size_t n) {
-  const char *isa = "baseline";
-#ifdef __x86_64__
-  if (__builtin_cpu_supports("avx512f"))
-    isa = "avx512";
-  else if (__builtin_cpu_supports("avx2"))
-    isa = "avx2";
-#endif
-  snprintf(text, n, "cpu x%d, %s, %s", vg_cpu_state(d)->threads, isa, vg_dnn_version());
+  static const char *const simd[] = {"baseline", "avx2", "avx512"};
+  const char *unit = vg_cpu_bf16(d);
+  snprintf(text, n, "cpu x%d, %s%s%s, %s", vg_cpu_state(d)->threads, simd[vg_isa_get()->simd],
+           unit ? ", " : "", unit ? unit : "", vg_dnn_version());
   return VG_OK;
+}
+
+const char *vg_cpu_bf16(const vg_device *d) {
+  vg_bf16_unit u = vg_isa_get()->bf16;
+  (void)d;
+  return u == VG_BF16_EMULATED ? NULL : vg_bf16_unit_name(u);
 }
 
 static const vg_device_vt device = {.count = count,
@@ -75,7 +80,8 @@ static const vg_device_vt device = {.count = count,
                                     .close = vg_cpu_close_device,
                                     .describe = describe,
                                     .set_threads = set_threads,
-                                    .forget = forget};
+                                    .forget = forget,
+                                    .bf16 = vg_cpu_bf16};
 
 VG_API const vg_backend vg_cpu_backend = {.abi = VG_ABI,
                                           .name = "cpu",

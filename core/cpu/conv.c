@@ -5,6 +5,7 @@
 #include "cpu/conv_choice.h"
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
+#include "cpu/through_f32.h"
 
 /* Blocks of channels pay when every group is whole blocks, or for depthwise convolution. */
 static bool blocks_fit(const vg_conv2d *p, int64_t c, int64_t k) {
@@ -75,6 +76,7 @@ done:
 
 static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,
                      const vg_tensor *bias, const vg_conv2d *p) {
+  if (x->dtype == VG_BF16) return vg_f32_conv_fwd(d, y, x, w, bias, p);
   vg_conv_problem c = problem(d, VG_CONV_FWD, x, w, y, bias != NULL, p);
   if (nothing_to_do(&c, NULL, NULL)) return VG_OK;
   return run(d, &c, x, w, bias, y);
@@ -82,6 +84,7 @@ static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_te
 
 static vg_status bwd_data(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *w,
                           const vg_conv2d *p) {
+  if (gy->dtype == VG_BF16) return vg_f32_conv_bwd_data(d, gx, gy, w, p);
   vg_conv_problem c = problem(d, VG_CONV_BWD_DATA, gx, w, gy, false, p);
   if (nothing_to_do(&c, NULL, NULL)) return VG_OK;
   return run(d, &c, gx, w, NULL, gy);
@@ -89,6 +92,7 @@ static vg_status bwd_data(vg_device *d, vg_tensor *gx, const vg_tensor *gy, cons
 
 static vg_status bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
                             const vg_tensor *gy, const vg_conv2d *p) {
+  if (x->dtype == VG_BF16) return vg_f32_conv_bwd_weight(d, gw, gbias, x, gy, p);
   vg_conv_problem c = problem(d, VG_CONV_BWD_WEIGHT, x, gw, gy, gbias != NULL, p);
   if (nothing_to_do(&c, gw, gbias)) return VG_OK;
   return run(d, &c, x, gw, gbias, gy);

@@ -50,8 +50,10 @@ extern const vg_memory_vt vg_cpu_memory;
 vg_status vg_cpu_topk(vg_device *d, vg_tensor *values, vg_tensor *indices, const vg_tensor *x,
                       int dim, bool largest);
 
-/* Frees the device's state; shared with the plan. */
+/* Frees the device's state; shared with the plan, as is the next. */
 void vg_cpu_close_device(vg_device *d);
+/* The bf16 unit for vg_device_vt. */
+const char *vg_cpu_bf16(const vg_device *d);
 
 /* Frees vg_cpu_priv.dnn; set by cpu/dnn.c when it makes one. */
 extern void (*vg_cpu_dnn_close)(void *dnn);

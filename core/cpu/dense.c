@@ -1,24 +1,12 @@
-/* Which build of the inner loops this machine runs. VGG_ISA=base or avx2 forbids the wider ones. */
+/* Which build of the inner loops this machine runs. */
 #include "cpu/dense.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "cpu/isa.h"
 
 static const vg_cpu_dense *choose(void) {
-  const char *most = getenv("VGG_ISA");
-#ifdef __x86_64__
-  bool narrow = most && (!strcmp(most, "avx2") || !strcmp(most, "base"));
-  __builtin_cpu_init();
-  if (!narrow && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-    return &vg_cpu_dense_avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-      !(most && !strcmp(most, "base")))
-    return &vg_cpu_dense_avx2;
-#else
-  (void)most;
-#endif
-  return &vg_cpu_dense_base;
+  vg_simd simd = vg_isa_get()->simd;
+  if (simd == VG_SIMD_AVX512) return &vg_cpu_dense_avx512;
+  return simd == VG_SIMD_AVX2 ? &vg_cpu_dense_avx2 : &vg_cpu_dense_base;
 }
 
 const vg_cpu_dense *vg_cpu_dense_get(void) {

@@ -5,6 +5,7 @@
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
 #include "cpu/few_rows.h"
+#include "cpu/through_f32.h"
 
 /* A matrix of the last two dimensions as sgemm wants it: transposed when its columns are dense. */
 static char orient(const vg_tensor *t, int64_t *ld) {
@@ -29,6 +30,7 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
   int threads = vg_cpu_threads(d), failed = 0;
   vg_few_rows few = {ap, bp, bias ? vg_data(bias) : NULL, cp, m, n, k, lda, ldb, tb == 'T'};
   if (c->n == 0) return VG_OK;
+  if (a->dtype == VG_BF16) return vg_f32_matmul(d, c, a, b, bias);
   if (batch == 1 && ta == 'N' && vg_few_rows_has(&few)) return vg_few_rows_run(d, &few);
   if (vg_cpu_plans(d)) return VG_OK;
   if (k == 0) {
@@ -54,13 +56,17 @@ static vg_status sum_rows(vg_device *d, vg_tensor *y, const vg_tensor *x) {
   enum { COLUMNS = 64 };
   int64_t rows = x->shape[0], cols = x->shape[1], parts = (cols + COLUMNS - 1) / COLUMNS;
   const float *from = vg_data(x);
+  const uint16_t *half = vg_data(x);
   float *to = vg_data(y);
 #pragma omp parallel for schedule(static) num_threads(vg_cpu_threads(d)) if (x->n >= VG_CPU_GRAIN)
   for (int64_t p = 0; p < parts; p++) {
     int64_t lo = p * COLUMNS, n = cols - lo < COLUMNS ? cols - lo : COLUMNS;
     double sum[COLUMNS] = {0};
     for (int64_t i = 0; i < rows; i++)
-      for (int64_t j = 0; j < n; j++) sum[j] += (double)from[i * cols + lo + j];
+      if (x->dtype == VG_BF16)
+        for (int64_t j = 0; j < n; j++) sum[j] += (double)vg_bf16_to_f32(half[i * cols + lo + j]);
+      else
+        for (int64_t j = 0; j < n; j++) sum[j] += (double)from[i * cols + lo + j];
     for (int64_t j = 0; j < n; j++) to[lo + j] = (float)sum[j];
   }
   return VG_OK;

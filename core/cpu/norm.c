@@ -6,6 +6,7 @@
 #include "cpu/blocked.h"
 #include "cpu/cpu.h"
 #include "cpu/dense.h"
+#include "cpu/through_f32.h"
 
 enum { CHUNK = 16384 }; /* floats that stay in the second-level cache between two passes */
 
@@ -210,6 +211,10 @@ static vg_status bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg
            .invstd = vg_data(invstd),
            .p = p};
   if (x->n == 0) return VG_OK;
+  if (x->dtype == VG_BF16) {
+    vg_bn_tensors t = {weight, bias, running_mean, running_var, mean, invstd, NULL, NULL};
+    return vg_f32_bn_fwd(d, y, x, &t, p);
+  }
   describe(&j, x);
   return run(d, &j, &work);
 }
@@ -229,6 +234,15 @@ static vg_status bn_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tens
            .gweight = writable(gweight),
            .gbias = writable(gbias),
            .p = p};
+  if (x->dtype == VG_BF16) {
+    vg_bn_tensors t = {.weight = weight,
+                       .bias = bias,
+                       .mean = (vg_tensor *)(uintptr_t)mean,
+                       .invstd = (vg_tensor *)(uintptr_t)invstd,
+                       .gweight = gweight,
+                       .gbias = gbias};
+    return vg_f32_bn_bwd(d, gx, gy, x, &t, p);
+  }
   describe(&j, x);
   return run(d, &j, &work);
 }

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
+#include "cpu/through_f32.h"
 
 static int count(void) { return 1; }
 
@@ -32,7 +33,8 @@ static const vg_device_vt device = {.count = count,
                                     .open = open_device,
                                     .close = vg_cpu_close_device,
                                     .describe = describe,
-                                    .macs = macs};
+                                    .macs = macs,
+                                    .bf16 = vg_cpu_bf16};
 
 /* ---- memory: addresses that read as zero and cannot be written ---- */
 
@@ -80,8 +82,6 @@ NOTHING(reduce, DEV, ANY(vg_reduction, op), ANY(vg_scalars, s), OUT(y), IN(x),
         ANY(const vg_reduce_dims *, r))
 NOTHING(three, DEV, OUT(y), IN(a), IN(b), ANY(int, dim))
 NOTHING(topk, DEV, OUT(v), OUT(i), IN(x), ANY(int, dim), ANY(bool, largest))
-NOTHING(pool_bwd, DEV, OUT(gx), IN(gy), ANY(const vg_buf *, ws), ANY(const vg_pool2d *, p))
-NOTHING(pool_avg, DEV, OUT(y), IN(x), ANY(const vg_pool2d *, p))
 NOTHING(softmax, DEV, OUT(y), IN(x), ANY(int, dim), ANY(bool, log))
 NOTHING(softmax_bwd, DEV, OUT(gx), IN(gy), IN(y), ANY(int, dim), ANY(bool, log))
 NOTHING(loss, DEV, OUT(y), IN(x), IN(target), ANY(const vg_loss *, l))
@@ -122,17 +122,27 @@ static const vg_optim_vt optim = {
     .adam = adam, .sgd = sgd, .sum_squares = sum_squares, .scale = scale, .clamp = scale};
 static const vg_metric_vt metrics = {.confusion = metric, .calibration = metric};
 
-/* Of pooling, the arguments of the maxima are a buffer, the rest is not. */
+/* Of pooling, the arguments of the maxima are a buffer, and so are f32 copies. */
 static vg_status max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf *ws,
                          const vg_pool2d *p) {
   return vg_cpu_pool.max_fwd(d, y, x, ws, p);
 }
+static vg_status max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_buf *ws,
+                         const vg_pool2d *p) {
+  return gy->dtype == VG_BF16 ? vg_cpu_pool.max_bwd(d, gx, gy, ws, p) : VG_OK;
+}
+static vg_status avg_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_pool2d *p) {
+  return x->dtype == VG_BF16 ? vg_cpu_pool.avg_fwd(d, y, x, p) : VG_OK;
+}
+static vg_status avg_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_pool2d *p) {
+  return gy->dtype == VG_BF16 ? vg_cpu_pool.avg_bwd(d, gx, gy, p) : VG_OK;
+}
 static bool blocked(const vg_layout *l) { return vg_cpu_pool.accepts(l); }
 static const vg_pool_vt pool = {.accepts = blocked,
                                 .max_fwd = max_fwd,
-                                .max_bwd = pool_bwd,
-                                .avg_fwd = pool_avg,
-                                .avg_bwd = pool_avg};
+                                .max_bwd = max_bwd,
+                                .avg_fwd = avg_fwd,
+                                .avg_bwd = avg_bwd};
 
 const vg_backend vg_plan_backend = {.abi = VG_ABI,
                                     .name = "plan",

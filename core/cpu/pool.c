@@ -4,6 +4,7 @@
 #include "cpu/blocked.h"
 #include "cpu/cpu.h"
 #include "cpu/dense.h"
+#include "cpu/through_f32.h"
 
 /* One dimension: clipped windows and the divisor of the average. */
 static int32_t axis(int32_t *lo, int32_t *hi, float *divisor, int64_t in, int64_t out,
@@ -80,6 +81,7 @@ static vg_status max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf 
   const float *from = vg_data(x);
   char *arg = NULL;
   vg_status st;
+  if (x->dtype == VG_BF16) return vg_f32_pool_fwd(d, true, y, x, ws, p);
   VG_TRY(describe(&j, x, y, p));
   if (ws) st = vg_buf_take(ws, d, (size_t)(j.planes * j.arg) + 1);
   if (ws && st == VG_OK) arg = ws->ptr;
@@ -99,6 +101,7 @@ static vg_status max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const
   const float *from = vg_data(gy);
   const char *arg = ws->ptr;
   vg_status st;
+  if (gy->dtype == VG_BF16) return vg_f32_pool_bwd(d, true, gx, gy, ws, p);
   VG_TRY(describe(&j, gx, gy, p));
 #pragma omp parallel for schedule(static) num_threads(team(d, &j)) if (team(d, &j) > 1)
   for (int64_t i = 0; i < j.planes; i++)
@@ -113,6 +116,7 @@ static vg_status avg_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const v
   float *to = vg_data(y);
   const float *from = vg_data(x);
   vg_status st;
+  if (x->dtype == VG_BF16) return vg_f32_pool_fwd(d, false, y, x, NULL, p);
   VG_TRY(describe(&j, x, y, p));
 #pragma omp parallel for schedule(static) num_threads(team(d, &j)) if (team(d, &j) > 1)
   for (int64_t i = 0; i < j.planes; i++)
@@ -127,6 +131,7 @@ static vg_status avg_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const
   float *to = vg_data(gx);
   const float *from = vg_data(gy);
   vg_status st;
+  if (gy->dtype == VG_BF16) return vg_f32_pool_bwd(d, false, gx, gy, NULL, p);
   VG_TRY(describe(&j, gx, gy, p));
 #pragma omp parallel for schedule(static) num_threads(team(d, &j)) if (team(d, &j) > 1)
   for (int64_t i = 0; i < j.planes; i++)

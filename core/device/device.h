@@ -31,6 +31,7 @@ struct vg_context {
   int64_t live_tensors;
   int no_grad;          /* depth of no_grad regions */
   int constant_weights; /* depth of regions in which no weight changes */
+  int autocast;         /* vg_dtype: VG_F32, or VG_BF16 for bf16-mixed (vg_autocast in ops/ops.h) */
   bool want_collect;    /* the pool passed its soft limit: the binding runs a full collection */
   bool deterministic;   /* kernels are pinned, nothing is chosen by timing */
   struct vg_handle *handles; /* every handle given to Lua (autograd/scope.h) */

@@ -16,6 +16,19 @@ vg_status vg_want_dtype(const char *op, const vg_tensor *x, vg_dtype dtype) {
                  vg_dtype_name(x->dtype));
 }
 
+vg_status vg_want_float(const char *op, const vg_tensor *x) {
+  if (x->dtype == VG_F32 || x->dtype == VG_BF16) return VG_OK;
+  return vg_fail(VG_EDTYPE, "%s: want float32 or bfloat16, got %s", op, vg_dtype_name(x->dtype));
+}
+
+vg_status vg_autocast(vg_tensor **out, const char *op, vg_tensor *x) {
+  bool wanted = x->dtype == VG_F32 && x->dev->ctx->autocast == VG_BF16;
+  if ((wanted || x->dtype == VG_BF16) && !x->dev->be->device->bf16)
+    return vg_fail(VG_EUNSUPPORTED, "%s: bfloat16 is not implemented by backend '%s'", op,
+                   x->dev->be->name);
+  return vg_cast(out, x, wanted ? VG_BF16 : x->dtype);
+}
+
 vg_status vg_want_same_device(const char *op, const vg_tensor *a, const vg_tensor *b) {
   if (a->dev == b->dev) return VG_OK;
   return vg_fail(VG_EINVAL, "%s: tensors on %s and %s", op, a->dev->name, b->dev->name);

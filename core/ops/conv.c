@@ -42,7 +42,7 @@ static vg_status out_shape(const vg_tensor *x, const vg_tensor *w, const vg_conv
 
 static vg_status check_dtypes(const vg_tensor *x, const vg_tensor *w, const vg_tensor *bias) {
   vg_status st;
-  VG_TRY(vg_want_dtype("conv2d", x, VG_F32));
+  VG_TRY(vg_want_float("conv2d", x));
   VG_TRY(vg_want_dtype("conv2d", w, VG_F32));
   if (bias) VG_TRY(vg_want_dtype("conv2d", bias, VG_F32));
   VG_TRY(vg_want_same_device("conv2d", x, w));
@@ -80,35 +80,38 @@ done:
 }
 
 static vg_status backward(vg_node *n, vg_tensor *gy) {
-  vg_tensor *x = n->saved[X], *w = n->saved[W], *g = NULL;
+  vg_tensor *x = n->saved[X], *w = n->saved[W], *cast = NULL, *g = NULL;
   const vg_layout *lx, *ly;
   vg_status st;
   VG_TRY(x->dev->be->conv->layouts(x->dev, x, w, gy->shape, &n->attr.conv, &lx, &ly));
-  VG_TRY(vg_relayout(&g, gy, ly));
+  VG_TRY(vg_cast_raw(&cast, gy, x->dtype));
+  VG_TRY(vg_relayout(&g, cast, ly));
   if (vg_edge_wants(n, W) || vg_edge_wants(n, BIAS)) VG_TRY(backward_weight(n, g));
   if (vg_edge_wants(n, X)) VG_TRY(backward_data(n, g));
 done:
+  vg_release(cast);
   vg_release(g);
   return st;
 }
 
-vg_status vg_conv2d_op(vg_tensor **out, vg_tensor *x, vg_tensor *w, vg_tensor *bias,
+vg_status vg_conv2d_op(vg_tensor **out, vg_tensor *input, vg_tensor *w, vg_tensor *bias,
                        const vg_conv2d *p) {
-  const vg_conv_vt *k = x->dev->be->conv;
-  vg_tensor *xl = NULL, *wl = NULL, *bl = NULL, *y = NULL;
+  const vg_conv_vt *k = input->dev->be->conv;
+  vg_tensor *x = NULL, *xl = NULL, *wl = NULL, *bl = NULL, *y = NULL;
   const vg_layout *lx, *ly;
   vg_node *n;
   int64_t s[4];
   vg_status st;
-  if (!k || !k->fwd) return vg_unsupported(x->dev, "conv2d");
-  VG_TRY(check(x, w, bias, p));
-  VG_TRY(check_dtypes(x, w, bias));
+  if (!k || !k->fwd) return vg_unsupported(input->dev, "conv2d");
+  VG_TRY(check(input, w, bias, p));
+  VG_TRY(check_dtypes(input, w, bias));
+  VG_TRY(vg_autocast(&x, "conv2d", input));
   VG_TRY(out_shape(x, w, p, s));
   VG_TRY(k->layouts(x->dev, x, w, s, p, &lx, &ly));
   VG_TRY(vg_relayout(&xl, x, lx));
   VG_TRY(vg_relayout(&wl, w, NULL));
   if (bias) VG_TRY(vg_relayout(&bl, bias, NULL));
-  VG_TRY(vg_new_layout(&y, x->dev, VG_F32, 4, s, ly));
+  VG_TRY(vg_new_layout(&y, x->dev, x->dtype, 4, s, ly));
   VG_TRY(k->fwd(x->dev, y, xl, wl, bl, p));
   VG_TRY(vg_record(&n, "conv2d", backward, y, 3, (vg_tensor *[]){x, w, bias}));
   if (n) {
@@ -119,6 +122,7 @@ vg_status vg_conv2d_op(vg_tensor **out, vg_tensor *x, vg_tensor *w, vg_tensor *b
   *out = y; /* the caller owns y */
   y = NULL;
 done:
+  vg_release(x);
   vg_release(xl);
   vg_release(wl);
   vg_release(bl);

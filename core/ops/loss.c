@@ -85,14 +85,16 @@ vg_status vg_nll_loss(vg_tensor **out, vg_tensor *log_probs, vg_tensor *target, 
   return vg_cross_entropy(out, log_probs, target, &q);
 }
 
+/* Computed in f32 from bf16, too. */
 vg_status vg_mse_loss(vg_tensor **out, vg_tensor *x, vg_tensor *target, vg_mean_or_sum reduction) {
-  vg_tensor *difference = NULL, *square = NULL;
+  vg_tensor *wide = NULL, *difference = NULL, *square = NULL;
   vg_scalars none = {0, 0};
   vg_status st;
   if (!vg_same_shape(x, target))
     return vg_fail(VG_ESHAPE, "mse_loss: want equal shapes, got %s and %s", vg_shape_str(x),
                    vg_shape_str(target));
-  VG_TRY(vg_binary_op(&difference, VG_SUB, x, target));
+  VG_TRY(vg_cast(&wide, x, x->dtype == VG_BF16 ? VG_F32 : x->dtype));
+  VG_TRY(vg_binary_op(&difference, VG_SUB, wide, target));
   VG_TRY(vg_unary_op(&square, VG_SQUARE, none, difference));
   if (reduction == VG_LOSS_NONE)
     *out = vg_retain(square);
@@ -100,6 +102,7 @@ vg_status vg_mse_loss(vg_tensor **out, vg_tensor *x, vg_tensor *target, vg_mean_
     VG_TRY(
         vg_reduce(out, reduction == VG_LOSS_MEAN ? VG_MEAN : VG_SUM, none, square, 0, NULL, false));
 done:
+  vg_release(wide);
   vg_release(difference);
   vg_release(square);
   return st;

@@ -76,7 +76,8 @@ static vg_status fits(const vg_tensor *a, const vg_tensor *b, int *nb, int64_t *
   return VG_OK;
 }
 
-/* a (..., m, k) times b (..., k, n) plus bias (n or NULL), batches broadcast; contiguous result. */
+/* a (..., m, k) times b (..., k, n) plus bias (n or NULL), batches broadcast; contiguous result, of
+   bf16 when a is and b is a weight, which stays f32. */
 static vg_status product(vg_tensor **out, vg_tensor *a, vg_tensor *b, vg_tensor *bias) {
   int64_t shape[VG_MAX_DIMS];
   vg_tensor *a3 = NULL, *b3 = NULL, *c = NULL, *c3 = NULL;
@@ -87,7 +88,7 @@ static vg_status product(vg_tensor **out, vg_tensor *a, vg_tensor *b, vg_tensor 
   VG_TRY(as_batch(&b3, b, nb, shape));
   shape[nb] = a->shape[a->ndim - 2];
   shape[nb + 1] = b->shape[b->ndim - 1];
-  VG_TRY(vg_new(&c, a->dev, VG_F32, nb + 2, shape));
+  VG_TRY(vg_new(&c, a->dev, b->dtype == VG_BF16 ? VG_F32 : a->dtype, nb + 2, shape));
   VG_TRY(as_batch(&c3, c, nb, shape));
   VG_TRY(a->dev->be->matmul->matmul(a->dev, c3, a3, b3, bias));
   *out = c;
@@ -230,10 +231,25 @@ done:
 static vg_status check_pair(const char *op, const vg_tensor *a, const vg_tensor *b) {
   vg_status st;
   if (!a->dev->be->matmul || !a->dev->be->matmul->matmul) return vg_unsupported(a->dev, op);
-  VG_TRY(vg_want_dtype(op, a, VG_F32));
+  VG_TRY(vg_want_float(op, a));
   VG_TRY(vg_want_dtype(op, b, VG_F32));
   VG_TRY(vg_want_same_device(op, a, b));
 done:
+  return st;
+}
+
+/* bf16 operands are computed as f32; two of them give bf16 again. */
+static vg_status matmul_in_f32(vg_tensor **out, vg_tensor *a, vg_tensor *b) {
+  vg_tensor *wa = NULL, *wb = NULL, *y = NULL;
+  vg_status st;
+  VG_TRY(vg_cast(&wa, a, a->dtype == VG_BF16 ? VG_F32 : a->dtype));
+  VG_TRY(vg_cast(&wb, b, b->dtype == VG_BF16 ? VG_F32 : b->dtype));
+  VG_TRY(vg_matmul(&y, wa, wb));
+  VG_TRY(vg_cast(out, y, a->dtype == b->dtype ? VG_BF16 : VG_F32));
+done:
+  vg_release(wa);
+  vg_release(wb);
+  vg_release(y);
   return st;
 }
 
@@ -246,6 +262,7 @@ vg_status vg_matmul(vg_tensor **out, vg_tensor *a, vg_tensor *b) {
   if (a->ndim == 0 || b->ndim == 0)
     return vg_fail(VG_ESHAPE, "matmul: want at least one dimension, got %s and %s", vg_shape_str(a),
                    vg_shape_str(b));
+  if (a->dtype == VG_BF16 || b->dtype == VG_BF16) return matmul_in_f32(out, a, b);
   VG_TRY(check_pair("matmul", a, b));
   VG_TRY(promote(&a2, a, true));
   VG_TRY(promote(&b2, b, false));
@@ -314,15 +331,17 @@ done:
 }
 
 static vg_status linear_backward(vg_node *n, vg_tensor *gy) {
-  vg_tensor *g = NULL, *dense = NULL;
+  vg_tensor *g = NULL, *cast = NULL, *dense = NULL;
   vg_status st;
-  VG_TRY(vg_relayout(&dense, gy, NULL));
+  VG_TRY(vg_cast_raw(&cast, gy, n->saved[X]->dtype));
+  VG_TRY(vg_relayout(&dense, cast, NULL));
   VG_TRY(as_rows(&g, dense));
   if (vg_edge_wants(n, W)) VG_TRY(linear_backward_w(n, g));
   if (vg_edge_wants(n, BIAS)) VG_TRY(linear_backward_bias(n, g));
   if (vg_edge_wants(n, X)) VG_TRY(linear_backward_x(n, g));
 done:
   vg_release(g);
+  vg_release(cast);
   vg_release(dense);
   return st;
 }
@@ -344,12 +363,13 @@ done:
   return st;
 }
 
-vg_status vg_linear(vg_tensor **out, vg_tensor *x, vg_tensor *w, vg_tensor *bias) {
-  vg_tensor *rows = NULL, *wt = NULL, *b = NULL, *c = NULL, *y = NULL;
+vg_status vg_linear(vg_tensor **out, vg_tensor *input, vg_tensor *w, vg_tensor *bias) {
+  vg_tensor *x = NULL, *rows = NULL, *wt = NULL, *b = NULL, *c = NULL, *y = NULL;
   int64_t shape[VG_MAX_DIMS];
   vg_node *n;
   vg_status st;
-  VG_TRY(check_linear(x, w, bias));
+  VG_TRY(check_linear(input, w, bias));
+  VG_TRY(vg_autocast(&x, "linear", input));
   VG_TRY(as_rows(&rows, x));
   VG_TRY(swapped(&wt, w));
   if (bias) VG_TRY(vg_relayout(&b, bias, NULL));
@@ -365,6 +385,7 @@ vg_status vg_linear(vg_tensor **out, vg_tensor *x, vg_tensor *w, vg_tensor *bias
   *out = y;
   y = NULL;
 done:
+  vg_release(x);
   vg_release(rows);
   vg_release(wt);
   vg_release(b);

@@ -19,7 +19,7 @@ static vg_status check(const vg_tensor *x, const vg_tensor *weight, const vg_ten
                        const vg_tensor *mean, const vg_tensor *var, const vg_norm *p) {
   vg_status st;
   if (x->ndim != 4) return vg_fail(VG_ESHAPE, "batch_norm2d: want NCHW, got %s", vg_shape_str(x));
-  VG_TRY(vg_want_dtype("batch_norm2d", x, VG_F32));
+  VG_TRY(vg_want_float("batch_norm2d", x));
   if (!weight != !bias || !mean != !var)
     return vg_fail(VG_EINVAL, "batch_norm2d: %s come as a pair",
                    !weight != !bias ? "weight and bias" : "running_mean and running_var");
@@ -44,13 +44,15 @@ static vg_status gradient_for(vg_tensor **out, vg_tensor *gy) {
 }
 
 static vg_status backward(vg_node *n, vg_tensor *gy) {
-  vg_tensor *x = n->saved[X], *g = NULL, *gx = NULL, *gw = NULL, *gb = NULL;
+  vg_tensor *x = n->saved[X], *cast = NULL, *g = NULL, *gx = NULL, *gw = NULL, *gb = NULL;
   const int64_t *c = &x->shape[1];
   vg_status st;
-  if (gy->layout == x->layout && (x->layout || vg_is_contiguous(gy)))
+  if (gy->dtype == x->dtype && gy->layout == x->layout && (x->layout || vg_is_contiguous(gy))) {
     g = gy; /* one count less than vg_relayout would leave */
-  else
-    VG_TRY(vg_relayout(&g, gy, x->layout));
+  } else {
+    VG_TRY(vg_cast_raw(&cast, gy, x->dtype));
+    VG_TRY(vg_relayout(&g, cast, x->layout));
+  }
   if (vg_edge_wants(n, X)) VG_TRY(gradient_for(&gx, g));
   if (vg_edge_wants(n, WEIGHT)) VG_TRY(vg_new(&gw, x->dev, VG_F32, 1, c));
   if (vg_edge_wants(n, BIAS)) VG_TRY(vg_new(&gb, x->dev, VG_F32, 1, c));
@@ -61,6 +63,7 @@ static vg_status backward(vg_node *n, vg_tensor *gy) {
   if (gb) VG_TRY(vg_edge_add(n, BIAS, gb));
 done:
   if (g != gy) vg_release(g);
+  vg_release(cast);
   vg_release(gx);
   vg_release(gw);
   vg_release(gb);

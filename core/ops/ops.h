@@ -11,6 +11,11 @@
 VG_API vg_status vg_dim(const char *op, int ndim, int dim, int *out);
 VG_API vg_status vg_want_dtype(const char *op, const vg_tensor *x, vg_dtype dtype);
 VG_API vg_status vg_want_same_device(const char *op, const vg_tensor *a, const vg_tensor *b);
+/* VG_OK for f32 and bf16. */
+VG_API vg_status vg_want_float(const char *op, const vg_tensor *x);
+/* Under autocast an f32 activation that meets a weight becomes bf16, with history; otherwise and in
+   all other types x itself, retained. A backend without bf16: VG_EUNSUPPORTED. */
+VG_API vg_status vg_autocast(vg_tensor **out, const char *op, vg_tensor *x);
 /* g summed over the dimensions along which `shape` was broadcast to g's shape; g itself, retained,
    when nothing was. */
 VG_API vg_status vg_sum_to_shape(vg_tensor **out, vg_tensor *g, int ndim, const int64_t *shape);

@@ -28,7 +28,7 @@ static vg_status backward(vg_node *n, vg_tensor *gy) {
   bool max = n->ws.ptr != NULL;
   vg_status st;
   VG_TRY(vg_relayout(&g, gy, n->attr.pool.layout));
-  VG_TRY(vg_new_layout(&gx, gy->dev, VG_F32, 4, n->attr.pool.shape, n->attr.pool.layout));
+  VG_TRY(vg_new_layout(&gx, gy->dev, gy->dtype, 4, n->attr.pool.shape, n->attr.pool.layout));
   if (max)
     VG_TRY(k->max_bwd(gy->dev, gx, g, &n->ws, p));
   else
@@ -54,7 +54,7 @@ static vg_status pool(vg_tensor **out, const char *op, bool max, vg_tensor *x, c
   vg_node *n;
   vg_status st;
   VG_TRY(admit(&xl, x));
-  VG_TRY(vg_new_layout(&y, x->dev, VG_F32, 4, s, xl->layout));
+  VG_TRY(vg_new_layout(&y, x->dev, x->dtype, 4, s, xl->layout));
   VG_TRY(max ? k->max_fwd(x->dev, y, xl, vg_wants_grad(x) ? &ws : NULL, p)
              : k->avg_fwd(x->dev, y, xl, p));
   VG_TRY(vg_record(&n, op, backward, y, 1, &x));
@@ -78,7 +78,7 @@ static vg_status check(const char *op, const vg_tensor *x) {
   const vg_pool_vt *k = x->dev->be->pool;
   if (!k || !k->max_fwd || !k->avg_fwd) return vg_unsupported(x->dev, op);
   if (x->ndim != 4) return vg_fail(VG_ESHAPE, "%s: want NCHW, got %s", op, vg_shape_str(x));
-  return vg_want_dtype(op, x, VG_F32);
+  return vg_want_float(op, x);
 }
 
 static vg_status windowed(vg_tensor **out, const char *op, bool max, vg_tensor *x,

@@ -18,12 +18,13 @@ done:
   return st;
 }
 
+/* Computed in f32; the result has x's type, under autocast f32. */
 static vg_status in_f32(vg_tensor **out, vg_tensor *x, int dim, bool log) {
   vg_tensor *wide = NULL, *y = NULL;
   vg_status st;
   VG_TRY(vg_cast(&wide, x, VG_F32));
   VG_TRY(vg_softmax(&y, wide, dim, log));
-  VG_TRY(vg_cast(out, y, VG_BF16));
+  VG_TRY(vg_cast(out, y, x->dev->ctx->autocast == VG_BF16 ? VG_F32 : VG_BF16));
 done:
   vg_release(wide);
   vg_release(y);

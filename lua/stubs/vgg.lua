@@ -156,6 +156,10 @@ function vgg.set_deterministic(on) end
 ---they compute from their weights. A change in place is noticed.
 function vgg.constant_weights(on) end
 
+---Calls fn(...) with convolutions and linear layers computed in "bf16" (bf16-mixed: their inputs
+---and what they give are bfloat16; weights, statistics and losses stay float32) or "f32".
+function vgg.autocast(precision, fn, ...) end
+
 ---The model of a checkpoint (a run, .safetensors, .pth, .pt, .ckpt), rebuilt from the file alone.
 ---@option model nil a model to fill instead
 ---@option strict true false leaves what does not fit alone; its names are the third result
@@ -194,6 +198,9 @@ function vgg.device.describe(name) end
 ---One line for every backend: built in, found, or why not.
 ---@return string
 function vgg.device.report() end
+
+---What multiplies bfloat16 on a device ("AMX"), or nil and "emulated" or "unsupported".
+function vgg.device.bf16(name) end
 
 ---{ live, peak, cached, blocks, device_allocs, limit } in bytes.
 ---@return table

@@ -15,6 +15,7 @@ local vgg = {
   tensor = core.tensor,
   empty = core.empty,
   no_grad = core.no_grad,
+  autocast = core.autocast,
   scope = core.scope,
   manual_seed = core.manual_seed,
 }

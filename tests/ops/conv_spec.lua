@@ -110,7 +110,8 @@ describe("conv2d", function()
     raises("conv2d: want a bias of 6, got 5", x, { weight = w, bias = random { 5 } })
     raises("unknown option 'padding' (did you mean 'pad'?)", x, { weight = w, padding = 1 })
     raises("option 'weight' is missing", x, {})
-    raises("conv2d: want float32, got int64", core.empty({ 2, 4, 5, 5 }, "int64"), { weight = w })
+    raises("conv2d: want float32 or bfloat16, got int64", core.empty({ 2, 4, 5, 5 }, "int64"),
+      { weight = w })
   end)
 
   describe("algorithms", function()

@@ -98,7 +98,7 @@ describe("pooling", function()
       function() x:max_pool2d { kernel = 2, padding = 1 } end)
     raises("adaptive_avg_pool2d: want an output of at least 1x1, got 0x2",
       function() x:adaptive_avg_pool2d(0, 2) end)
-    raises("max_pool2d: want float32, got uint8",
+    raises("max_pool2d: want float32 or bfloat16, got uint8",
       function() core.empty({ 1, 1, 2, 2 }, "uint8"):max_pool2d { kernel = 2 } end)
   end)
 end)

@@ -14,7 +14,7 @@
 #include "base/update.h"
 #include "tensor/tensor.h"
 
-#define VG_ABI 1u
+#define VG_ABI 2u
 
 /* ---- options, shared by ops (shape rules), the tape (saved) and the kernels ---- */
 
@@ -64,6 +64,9 @@ typedef struct vg_device_vt {
   double (*macs)(const vg_device *d); /* multiply-accumulates so far; NULL: not counted */
   /* Drops what was kept of constant weights; NULL: nothing ever is. */
   void (*forget)(vg_device *d);
+  /* What computes bf16 products here ("AMX"), NULL: nothing does, they are emulated at a loss. The
+     member is NULL where bf16 is not supported at all. */
+  const char *(*bf16)(const vg_device *d);
 } vg_device_vt;
 
 typedef struct vg_memory_vt {
@@ -118,7 +121,9 @@ typedef struct vg_index_vt {
 
 /* c[batch] = a[batch] b[batch] + bias (row vector or NULL). a, b: B x M x K and B x
    K x N as strided views (one of the last two strides is 1; batch stride may be 0); c contiguous.
- */
+   Types of a, b, c: all f32; bf16, f32 weight, bf16 (a linear layer and the gradient of its input;
+   the kernel rounds the weight); bf16, bf16, f32 (the gradient of the weight). bias and the y of
+   sum_rows are f32. */
 typedef struct vg_matmul_vt {
   vg_status (*matmul)(vg_device *, vg_tensor *c, const vg_tensor *a, const vg_tensor *b,
                       const vg_tensor *bias);
@@ -127,7 +132,8 @@ typedef struct vg_matmul_vt {
 } vg_matmul_vt;
 
 /* x: N x C x H x W, w: K x C/groups x R x S (strided, contiguous), y: N x K x P x Q, bias: K or
- * NULL. */
+   NULL. x and y (gx and gy) are both f32 or both bf16; w, bias, gw and gbias are always f32, and
+   where x is bf16 the kernel rounds the weights. */
 typedef struct vg_conv_vt {
   /* The layouts (NULL: strided) in which this convolution wants x and y; gx and gy use the same. */
   vg_status (*layouts)(vg_device *, const vg_tensor *x, const vg_tensor *w, const int64_t *yshape,
@@ -144,8 +150,8 @@ typedef struct vg_conv_vt {
   vg_status (*set_choices)(vg_device *, const char *text);
 } vg_conv_vt;
 
-/* Layout of y, gx = layout of x; `ws` is opaque to everybody else and lives until the backward ran.
- */
+/* Layout and dtype (f32 or bf16) of y, gx = those of x; `ws` is opaque to everybody else and lives
+   until the backward ran. */
 typedef struct vg_pool_vt {
   bool (*accepts)(const vg_layout *);
   vg_status (*max_fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, vg_buf *ws,
@@ -156,7 +162,8 @@ typedef struct vg_pool_vt {
   vg_status (*avg_bwd)(vg_device *, vg_tensor *gx, const vg_tensor *gy, const vg_pool2d *);
 } vg_pool_vt;
 
-/* Vectors of C elements, f32: weight, bias (both NULL or both set), running and saved statistics.
+/* x, y, gx, gy: all f32 or all bf16.
+   Vectors of C elements, f32: weight, bias (both NULL or both set), running and saved statistics.
    Training: writes mean and invstd, updates the running ones (variance with n / (n - 1)).
    Evaluation: mean and invstd are filled from the running ones so that the backward can use them.
  */

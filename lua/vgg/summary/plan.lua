@@ -53,7 +53,9 @@ local function step(model, o, optimizer)
     core.scope(function()
       local x = core.empty({ o.batch_size, unpack(o.input) }, "float32", "plan")
       local y = core.empty({ o.batch_size }, "int64", "plan")
-      local loss = core.scope(function() return (o.loss or usual_loss)(model(x), y) end)
+      local loss = core.scope(core.autocast, o.autocast or "f32", function()
+        return (o.loss or usual_loss)(model(x), y)
+      end)
       loss:item()
       loss:backward()
     end)
@@ -65,7 +67,7 @@ end
 
 -- Bytes the allocator will hold at most while training:
 --   plan.training(model, { batch_size = 128, input = { 3, 32, 32 }, optimizer = function(model),
---                          loss =, accumulate = })
+--                          loss =, accumulate =, autocast = "bf16" })
 -- -> { peak =, forward =, fixed = } with `fixed` what stays between steps (parameters, buffers,
 -- optimizer). optimizer = false: none, gradients only.
 function plan.training(model, o)

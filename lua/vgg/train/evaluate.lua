@@ -5,7 +5,7 @@ local evaluate = {}
 
 local function batch(t, stage, feed, scores, k)
   local x, y = feed:get(k, 0)
-  local loss, outputs = t.task:validation_step(x, y, k)
+  local loss, outputs = core.autocast(t.opt.autocast, t.task.validation_step, t.task, x, y, k)
   scores:update(loss:item(), outputs, y, feed:size_of(k, y))
   t:call("on_" .. stage .. "_batch_end", k, outputs, y, x)
 end

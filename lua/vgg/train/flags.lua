@@ -39,6 +39,7 @@ local shared = {
   { "seed", 0xDEADBEEF, "of weights, order, augmentation, dropout", type = "int", min = 0 },
   { "device", "auto", "auto, cpu, cuda or cuda:N" },
   { "precision", "32", "arithmetic", choices = { "32", "bf16-mixed" } },
+  { "emulate_bf16", false, "bf16-mixed on a CPU without bf16 instructions, too: slower than 32" },
   { "threads", nil, "threads of the CPU, default all", type = "int", min = 1 },
   { "memory_limit", nil, "most that tensors may take, as 8GiB", type = "string" },
   "Trying things out",
@@ -115,7 +116,8 @@ function M.data(opt)
 end
 
 local passed = { "max_epochs", "max_steps", "max_time", "accumulate_grad_batches",
-  "gradient_clip_val", "gradient_clip_algorithm", "seed", "device", "precision", "threads",
+  "gradient_clip_val", "gradient_clip_algorithm", "seed", "device", "precision", "emulate_bf16",
+  "threads",
   "memory_limit", "repl", "watch",
   "fast_dev_run", "overfit_batches", "limit_train_batches", "limit_val_batches",
   "limit_test_batches", "num_sanity_val_steps", "run_name", "runs_dir", "resume", "overwrite",

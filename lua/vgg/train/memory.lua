@@ -42,7 +42,7 @@ function memory.explain(t)
   if limit == 0 or size < 2 then return nil end
   collectgarbage()
   local o = { batch_size = size, input = image_shape(t), optimizer = twin(t.task.optimizer),
-    accumulate = t.opt.accumulate_grad_batches }
+    accumulate = t.opt.accumulate_grad_batches, autocast = t.opt.autocast }
   local room = limit - beside(t)
   local needs = plan.training(t.task.model, o).peak
   local fits, parts = plan.largest_batch(t.task.model, o, room), 2

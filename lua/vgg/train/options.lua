@@ -8,6 +8,7 @@ for name in ([[model task loss optimizer schedule metrics classes hyper_paramete
   max_epochs max_steps max_time fast_dev_run overfit_batches limit_train_batches limit_val_batches
   limit_test_batches accumulate_grad_batches gradient_clip_val gradient_clip_algorithm
   log_every_n_steps num_sanity_val_steps check_val_every_n_epoch callbacks seed device precision
+  emulate_bf16
   deterministic monitor mode filename save checkpoint_every_n_steps checkpoint_every run_name
   runs_dir resume overwrite pictures loggers tb_logs progress header threads memory_limit
   repl watch
@@ -48,12 +49,7 @@ local function check_precision(o)
   default(o, "precision", "32")
   o.precision = tostring(o.precision)
   if o.device == "auto" then o.device = "cpu" end
-  if o.precision == "32" then return end
-  if o.precision == "bf16-mixed" then
-    util.fail("usage", "precision: bf16-mixed needs a backend with bf16 convolutions, which '%s' "
-      .. "is not; use --precision 32", o.device or "cpu")
-  end
-  util.fail("usage", "precision: no '%s'. Known: 32, bf16-mixed", o.precision)
+  o.autocast = require("vgg.train.precision").check(o.precision, o.device, o.emulate_bf16)
 end
 
 local function check_limits(o)

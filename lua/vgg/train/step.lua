@@ -7,7 +7,9 @@ local step = {}
 local function is_finite(v) return v == v and v ~= math.huge and v ~= -math.huge end
 step.is_finite = is_finite
 
-local function forward(t, x, y, index) return t.task:training_step(x, y, index) end
+local function forward(t, x, y, index)
+  return core.autocast(t.opt.autocast, t.task.training_step, t.task, x, y, index)
+end
 
 -- Runs inside a scope: every tensor made here ends with it, gradients stay with their parameters.
 local function batch(t, index, parts)
