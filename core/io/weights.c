@@ -160,9 +160,7 @@ static bool in_map(const vg_weights *w, const vg_st_tensor *t) {
          t->bytes <= w->map.size - (at - base);
 }
 
-static bool is_kept(const vg_st_tensor *t) {
-  return vg_st_loaded_as(t->dtype) == t->dtype;
-}
+static bool is_kept(const vg_st_tensor *t) { return vg_st_loaded_as(t->dtype) == t->dtype; }
 
 void *vg_weights_in_place(vg_weights *w, const vg_st_tensor *t) {
   if (t->bytes == 0 || t->stride || !in_map(w, t) || !is_kept(t) ||
@@ -176,8 +174,7 @@ vg_status vg_weights_read(const vg_weights *w, const vg_st_tensor *t, void *to) 
   const char *data = t->data;
   if (t->bytes == 0) return VG_OK;
   if (t->stride) return read_strided(t, to);
-  if (in_map(w, t) && is_kept(t))
-    return vg_map_read(&w->map, to, t->data, t->bytes);
+  if (in_map(w, t) && is_kept(t)) return vg_map_read(&w->map, to, t->data, t->bytes);
   for (size_t at = 0; at < t->bytes; at += PIECE) {
     vg_st_tensor piece = *t;
     piece.bytes = t->bytes - at < PIECE ? t->bytes - at : PIECE;

@@ -7,7 +7,8 @@ usage: tests/bench/attack.sh [--rows 50] [--steps 3] [--threads 2] [--rounds 7]
 
 Every program is a child that does a few iterations a request, so that all of them see the same noise;
 medians and ratios are printed as a table. Weights are random: the time does not depend on them. PyTorch's
-parameters want no gradient, as in ours.
+parameters want no gradient, as in ours; "as written" is the loop of the assignment instead: one image, a model
+as it comes from load_from_checkpoint, whose parameters collect gradients that nobody uses.
 """
 import argparse, json, os, statistics, subprocess, sys, time
 
@@ -50,12 +51,12 @@ def torch_child(args):
     torch.manual_seed(1)
     body = torchvision.models.vgg16_bn()
     net = nn.Sequential(body.features, nn.Flatten(), nn.Linear(512, 4096), nn.ReLU(), nn.Linear(4096, 4096),
-                        nn.ReLU(), nn.Linear(4096, 10)).eval().requires_grad_(False)
+                        nn.ReLU(), nn.Linear(4096, 10)).eval().requires_grad_(args.child == "written")
     layout = torch.channels_last if args.child == "channels_last" else torch.contiguous_format
     net = net.to(memory_format=layout)
     mean = torch.tensor((0.4914, 0.4822, 0.4465))[:, None, None]
     std = torch.tensor((0.2470, 0.2435, 0.2616))[:, None, None]
-    rows = 1 if args.child == "single" else args.rows
+    rows = 1 if args.child in ("single", "written") else args.rows
     images, target = torch.rand(rows, 3, 32, 32), torch.arange(rows) % 10
     print("ready", flush=True)
     for _ in sys.stdin:
@@ -96,6 +97,7 @@ def main():
         Child("PyTorch, NCHW", me + ["--child", "nchw"], env, args.rows),
         Child("PyTorch, channels_last", me + ["--child", "channels_last"], env, args.rows),
         Child("PyTorch, one image", me + ["--child", "single"], env, 1),
+        Child("PyTorch, as written", me + ["--child", "written"], env, 1),
     ]
     for i in range(args.rounds + 1):
         for child in children:

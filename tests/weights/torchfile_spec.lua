@@ -54,7 +54,8 @@ describe("tensors in a file's map", function()
   it("can be written without changing the file, and outlive it", scoped(function()
     local dir, wipe = scratch.new()
     local path = dir .. "/x.safetensors"
-    assert(checkpoint.save(path, { tensors = { a = vgg.arange(5000):float(), b = vgg.ones { 3 } } }))
+    local file = { tensors = { a = vgg.arange(5000):float(), b = vgg.ones { 3 } } }
+    assert(checkpoint.save(path, file))
     local bytes = scratch.read(path)
     local state = vgg.load_state(path, { mmap = true })
     state.a:mul_(2)
