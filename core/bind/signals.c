@@ -21,6 +21,7 @@ static struct {
   lua_State *_Atomic state;       /* whose code SIGINT stops; NULL: not watching */
   const void *owner;              /* the registry of the state that asked last */
   pthread_t thread;               /* the one that runs it */
+  lua_State *_Atomic droppable;   /* deferred, but what runs now may be stopped inside; or NULL */
   atomic_bool deferred, held;     /* held: deferred, but for a prompt that stands inside */
   bool terminal;                  /* stderr is one: a deferred press is answered there */
   atomic_int pending;             /* SIGINT or SIGTERM seen while deferred, 0 none */
@@ -74,15 +75,21 @@ void vglua_signals_reset(lua_State *L) {
 
 /* ---- handlers ---- */
 
+static void drop(void) {
+  lua_State *L = atomic_load(&sig.droppable);
+  if (L) vglua_signals_interrupt(L);
+}
+
 static void on_interrupt(void) {
   int64_t t = now(), last = atomic_exchange(&sig.last_press, t);
   lua_State *L = atomic_load(&sig.state);
   if (last && t - last < TWO_SECONDS && !atomic_load(&sig.reading)) _exit(130);
   if (atomic_load(&sig.deferred)) {
-    static const char words[] = "\nstops after this step (once more: at once)\n";
+    static const char words[] = "\nstopping (once more: at once, saving nothing)\n";
     ssize_t n = sig.terminal ? write(STDERR_FILENO, words, sizeof words - 1) : 0;
     (void)n;
     atomic_store(&sig.pending, SIGINT);
+    drop();
   } else if (atomic_load(&sig.reading)) {
     vg_interrupt_request(); /* the reader sees the flag; a hook would strike the prompt's own code
                              */
@@ -97,7 +104,10 @@ static void on_signal(int number) {
     return;
   }
   if (number == SIGINT) on_interrupt();
-  if (number == SIGTERM && atomic_exchange(&sig.pending, SIGTERM) == SIGTERM) _exit(143);
+  if (number == SIGTERM) {
+    if (atomic_exchange(&sig.pending, SIGTERM) == SIGTERM) _exit(143);
+    drop();
+  }
   if (number == SIGUSR1) atomic_store(&sig.checkpoint, true);
   if (number == SIGQUIT) atomic_store(&sig.prompt, true);
 }
@@ -136,6 +146,7 @@ void vglua_signals_watch(lua_State *L) {
 
 void vglua_signals_unwatch(void) {
   atomic_store(&sig.state, NULL);
+  atomic_store(&sig.droppable, NULL);
   atomic_store(&sig.deferred, false);
   for (int i = 0; i < COUNT; i++) restore(i);
 }
@@ -156,10 +167,24 @@ static int l_defer(lua_State *L) {
     for (int i = 0; i < QUIT; i++) install(i);
   } else {
     atomic_store(&sig.deferred, false);
+    atomic_store(&sig.droppable, NULL);
     atomic_store(&sig.held, false);
     atomic_store(&sig.last_press, 0);
     for (int i = atomic_load(&sig.state) ? TERM : INT; i < COUNT; i++) restore(i);
   }
+  return 0;
+}
+
+/* signals.droppable(true): what runs from here on can be done again, so that SIGINT and SIGTERM,
+   one that is pending included, raise an interruption inside it, beside showing in pending().
+   droppable(false): over; an interruption that was not raised by now never will be. */
+static int l_droppable(lua_State *L) {
+  bool on = lua_toboolean(L, 1);
+  atomic_store(&sig.droppable, on ? L : NULL);
+  if (!on)
+    vglua_signals_clear(L);
+  else if (vglua_signals_ending())
+    vglua_signals_interrupt(L);
   return 0;
 }
 
@@ -209,8 +234,8 @@ static int l_reset(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"defer", l_defer}, {"pending", l_pending}, {"watch", l_watch}, {"prompts", l_prompts},
-    {"hold", l_hold},   {"reset", l_reset},     {NULL, NULL}};
+    {"defer", l_defer}, {"pending", l_pending}, {"watch", l_watch},         {"prompts", l_prompts},
+    {"hold", l_hold},   {"reset", l_reset},     {"droppable", l_droppable}, {NULL, NULL}};
 
 static int state_closes(lua_State *L) {
   if (sig.owner == lua_topointer(L, LUA_REGISTRYINDEX)) vglua_signals_unwatch();

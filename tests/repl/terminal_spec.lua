@@ -110,7 +110,7 @@ describe("the prompt on a terminal", function()
         "expect vgg> ", "send 30 + 4\\n", "expect 34", "expect vgg> ", "end" }
       assert.equal(0, r.code)
       if save == "true" then
-        assert.matches("stops after this step", r.out, 1, true)
+        assert.matches("stopping (once more: at once", r.out, 1, true)
         assert.matches("Saved .*last.safetensors", r.out)
       end
     end

@@ -149,6 +149,22 @@ describe("signals", function()
     assert.equal(weights("whole", "last"), weights("x", "last"))
   end)
 
+  it("SIGINT inside a step drops it, and the run goes on as if it had not begun", function()
+    for _, parts in ipairs { 1, 3 } do
+      dir = parts == 1 and dir or fake.directory()
+      local options = ("--accumulate-grad-batches %d --run-name "):format(parts)
+      local r = tiny(options .. "x", "on_train_batch_start:8:INT")
+      assert.equal(130, r.code, r.err)
+      local at = parts == 1 and 7 or 6 -- the third step of three is stopped in its second batch
+      assert.matches(("interrupted at epoch 1 after batch %d of 17"):format(at), r.err, 1, true)
+      r = process.run(r.err:match "resume: vgglua ([^\n]*)")
+      assert.equal(0, r.code, r.err)
+      tiny(options .. "whole")
+      assert.same(rows "whole", rows "x")
+      assert.equal(weights("whole", "last"), weights("x", "last"))
+    end
+  end)
+
   it("SIGTERM the same with 143, also during validation", function()
     local r = tiny("--run-name x", "on_validation_batch_end:3:TERM")
     assert.equal(143, r.code, r.err)

@@ -1,5 +1,6 @@
 -- The training loop: epochs, steps, limits, signals.
 local Clock = require "vgg.train.clock"
+local core = require "vgg.core"
 local errors = require "vgg.errors"
 local evaluate = require "vgg.train.evaluate"
 local signals = require "vgg.train.signals"
@@ -125,10 +126,25 @@ local function run(t)
   t.stop_reason = t.stop_reason or "max_epochs"
 end
 
+-- A signal stopped a step or a validation inside: what it did is put back, and the run ends as if
+-- the signal had come before it.
+local function drop(t, e)
+  local signal = t.listening and type(e) == "table" and e.kind == "interrupted"
+    and signals.pending()
+  if signal ~= "INT" and signal ~= "TERM" then return false end
+  if t.in_step and not t.before_step then return false end
+  core.signals.droppable(false)
+  if t.in_step then step.drop(t) end
+  t.task.model:train()
+  t.in_step, t.stop_reason, t.signal = false, "signal", signal
+  return true
+end
+
 function loop.fit(t)
   t.listening = t.run ~= nil or t.opt.repl or false -- nothing to save: Ctrl-C stops at once
   if t.listening then signals.listen(true) end
   local ok, e = xpcall(run, errors.handler, t)
+  if not ok and drop(t, e) then ok = true end
   if not ok then e = stop.failed(t, e) end
   if ok and t.stop_reason == "signal" then
     ok, e = pcall(stop.by_signal, t)
@@ -136,7 +152,7 @@ function loop.fit(t)
     ok, e = pcall(t.call, t, "on_fit_end")
   end
   if t.listening then signals.listen(false) end
-  t.listening = false
+  t.listening, t.buffers = false, nil
   if not ok then
     pcall(t.task.optimizer.zero_grad, t.task.optimizer) -- of a step that did not end
     t:call("on_exception", e)

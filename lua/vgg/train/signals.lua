@@ -1,4 +1,5 @@
--- Ctrl-C, SIGTERM and SIGUSR1 as the trainer hears them: asked for between steps, never inside one.
+-- Ctrl-C, SIGTERM and SIGUSR1 as the trainer hears them: asked for between steps. Inside one only
+-- what can be done again is stopped.
 local core = require "vgg.core"
 
 local signals = {}
@@ -18,6 +19,18 @@ end
 -- hold(false): a prompt stands inside the training and Ctrl-C is its own; hold(true): over.
 function signals.hold(on)
   if core.signals then core.signals.hold(on) end
+end
+
+local function over(...)
+  core.signals.droppable(false)
+  return ...
+end
+
+-- Runs fn(...), which Ctrl-C and SIGTERM may end by an error anywhere ("interrupted").
+function signals.droppable(fn, ...)
+  if not core.signals then return fn(...) end
+  core.signals.droppable(true)
+  return over(fn(...))
 end
 
 -- nil, "INT", "TERM", "USR1" or "QUIT"
