@@ -3,8 +3,11 @@
 
 VG_API vg_status vg_backend_init(uint32_t host_abi, const vg_backend **out);
 
-static const vg_backend table = {
-    .abi = VG_ABI, .name = "cuda", .device = &vg_cuda_device, .memory = &vg_cuda_memory};
+static const vg_backend table = {.abi = VG_ABI,
+                                 .name = "cuda",
+                                 .device = &vg_cuda_device,
+                                 .memory = &vg_cuda_memory,
+                                 .conv = &vg_cuda_conv};
 
 vg_status vg_backend_init(uint32_t host_abi, const vg_backend **out) {
   int n = 0;

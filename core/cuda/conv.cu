@@ -38,12 +38,24 @@ __global__ void transpose(Y *y, const X *x, int64_t y_rows, int64_t y_cols, int6
 }
 
 template <typename Y, typename X>
+__global__ void cast(Y *y, const X *x, int64_t n) {
+  int64_t step = (int64_t)gridDim.x * blockDim.x;
+  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step)
+    store(y + i, load(x + i));
+}
+
+template <typename Y, typename X>
 cudaError_t run(Y *y, const X *x, int64_t y_rows, int64_t y_cols, int64_t x_rows, int64_t x_cols,
                 int64_t images, cudaStream_t stream) {
   dim3 grid((unsigned)((y_rows + TILE - 1) / TILE), (unsigned)((y_cols + TILE - 1) / TILE),
             (unsigned)(images < 65535 ? images : 65535));
   dim3 block(TILE, ROWS);
   if (!images || !y_rows || !y_cols) return cudaSuccess;
+  if (x_rows == y_cols && x_cols == y_rows && (x_rows == 1 || x_cols == 1)) {
+    int64_t n = images * y_rows * y_cols, blocks = (n + 255) / 256;
+    VG_LAUNCH((cast<Y, X>), (unsigned)(blocks < 4096 ? blocks : 4096), 256, 0, stream, y, x, n);
+    return cudaGetLastError();
+  }
   VG_LAUNCH((transpose<Y, X>), grid, block, 0, stream, y, x, y_rows, y_cols, x_rows, x_cols,
             images);
   return cudaGetLastError();
@@ -68,6 +80,35 @@ __global__ void add_bias(Y *y, const float *bias, int64_t n, int64_t channels) {
     store(y + i, load(y + i) + bias[i % channels]);
 }
 
+/* Blocks cover columns in x, parts of the rows in y; the 8 lanes of a column are added in order. */
+template <typename X>
+__global__ void sum_part(double *partial, const X *x, int64_t rows, int64_t channels,
+                         int64_t part_rows) {
+  __shared__ double lane[ROWS][TILE];
+  int64_t c = (int64_t)blockIdx.x * TILE + threadIdx.x, from = (int64_t)blockIdx.y * part_rows,
+          to = from + part_rows < rows ? from + part_rows : rows;
+  double sum = 0;
+  if (c < channels)
+    for (int64_t r = from + threadIdx.y; r < to; r += ROWS)
+      sum += (double)load(x + r * channels + c);
+  lane[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y == 0 && c < channels) {
+    for (int i = 1; i < ROWS; i++) sum += lane[i][threadIdx.x];
+    partial[blockIdx.y * channels + c] = sum;
+  }
+}
+
+__global__ void sum_parts(float *y, const double *partial, int64_t parts, int64_t channels) {
+  int64_t c = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+  double sum = 0;
+  if (c >= channels) return;
+  for (int64_t i = 0; i < parts; i++) sum += partial[i * channels + c];
+  y[c] = (float)sum;
+}
+
+const int64_t PART_ROWS = 1024;
+
 }  // namespace
 
 extern "C" {
@@ -91,6 +132,27 @@ cudaError_t vg_cuda_add_bias(void *y, bool y_bf16, const float *bias, int64_t ro
     VG_LAUNCH(add_bias<vg_bf16>, (unsigned)blocks, 256, 0, stream, (vg_bf16 *)y, bias, n, channels);
   else
     VG_LAUNCH(add_bias<float>, (unsigned)blocks, 256, 0, stream, (float *)y, bias, n, channels);
+  return cudaGetLastError();
+}
+
+int64_t vg_cuda_sum_parts(int64_t rows) {
+  int64_t parts = (rows + PART_ROWS - 1) / PART_ROWS;
+  return parts < 1 ? 1 : parts > 256 ? 256 : parts;
+}
+
+cudaError_t vg_cuda_sum_rows(float *y, const void *x, bool x_bf16, int64_t rows, int64_t channels,
+                             double *partial, cudaStream_t stream) {
+  int64_t parts = vg_cuda_sum_parts(rows), part_rows = (rows + parts - 1) / parts;
+  dim3 grid((unsigned)((channels + TILE - 1) / TILE), (unsigned)parts), block(TILE, ROWS);
+  unsigned blocks = (unsigned)((channels + 255) / 256);
+  if (!channels) return cudaSuccess;
+  if (x_bf16)
+    VG_LAUNCH(sum_part<vg_bf16>, grid, block, 0, stream, partial, (const vg_bf16 *)x, rows,
+              channels, part_rows);
+  else
+    VG_LAUNCH(sum_part<float>, grid, block, 0, stream, partial, (const float *)x, rows, channels,
+              part_rows);
+  VG_LAUNCH(sum_parts, blocks, 256, 0, stream, y, partial, parts, channels);
   return cudaGetLastError();
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "cuda/stream.h"
+#include "cuda/weights.h"
 
 /* ---- failures ---- */
 
@@ -79,6 +79,7 @@ static void close_device(vg_device *d) {
   if (!p) return;
   vg_cuda_stream(d);
   if (p->stream) cudaStreamSynchronize(p->stream);
+  vg_cuda_weights_clear(p);
   if (p->tuner_close) p->tuner_close(p->tuner);
   if (p->products_close) p->products_close(p->products);
   vg_cuda_free_deferred(p);

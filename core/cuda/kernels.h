@@ -34,6 +34,11 @@ cudaError_t vg_cuda_unpack_nhwc(void *y, bool y_bf16, const void *x, bool x_bf16
 /* y[row][c] += bias[c]; y f32 or bf16, `rows` of `channels`. */
 cudaError_t vg_cuda_add_bias(void *y, bool y_bf16, const float *bias, int64_t rows,
                              int64_t channels, cudaStream_t stream);
+/* y[c] = sum over rows of x[row][c], in double and one order. `partial`: vg_cuda_sum_parts(rows)
+   times `channels` numbers of scratch memory. */
+int64_t vg_cuda_sum_parts(int64_t rows);
+cudaError_t vg_cuda_sum_rows(float *y, const void *x, bool x_bf16, int64_t rows, int64_t channels,
+                             double *partial, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

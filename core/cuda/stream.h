@@ -32,10 +32,11 @@ typedef struct vg_cuda_priv {
   cudnnHandle_t dnn;
   vg_cuda_slot slot[VG_CUDA_SLOTS];
   int next_slot;
-  vg_cuda_fault *fault;        /* device memory */
-  struct vg_cuda_graph *graph; /* being captured or refilled (capture.c); NULL: eager */
-  bool exact;                  /* f32 products in f32; else TF32 where cuDNN and cuBLASLt have it */
-  void *tuner;                 /* plans of convolutions (tuner.c) */
+  vg_cuda_fault *fault;         /* device memory */
+  struct vg_cuda_graph *graph;  /* being captured or refilled (capture.c); NULL: eager */
+  struct vg_cuda_kept *weights; /* prepared forms of weights (weights.c) */
+  uint64_t weights_used;        /* requests so far */
+  void *tuner;                  /* plans of convolutions (tuner.c) */
   void (*tuner_close)(void *);
   void *products; /* cached descriptors of products (matmul.c) */
   void (*products_close)(void *);
@@ -78,7 +79,7 @@ void vg_cuda_staging_close(vg_cuda_priv *p);
 void vg_cuda_free_deferred(vg_cuda_priv *p);
 
 /* ---- layouts ---- */
-/* N x H x W x C without padding, only for 4 dimensions; name "NHWC", kind 1. In layout.c. */
+/* N x H x W x C without padding, only for 4 dimensions; name "NHWC", kind 1 (conv.c). */
 extern const vg_layout vg_cuda_nhwc;
 
 /* ---- tables, one a file ---- */

@@ -25,14 +25,16 @@ typedef struct vg_device {
 struct vg_context {
   vg_device *devices[VG_MAX_DEVICES];
   int ndevices;
-  uint64_t seed;      /* vg_manual_seed */
-  uint64_t rng_calls; /* random operations since then: the position to save and restore */
-  uint64_t next_seq;  /* tape order */
+  uint64_t seed;         /* vg_manual_seed */
+  uint64_t rng_calls;    /* random operations since then: the position to save and restore */
+  uint64_t next_seq;     /* tape order */
+  uint64_t next_storage; /* vg_storage.id */
   int64_t live_tensors;
   int no_grad;          /* depth of no_grad regions */
   int constant_weights; /* depth of regions in which no weight changes */
   int autocast;         /* vg_dtype: VG_F32, or VG_BF16 for bf16-mixed (vg_autocast in ops/ops.h) */
   bool want_collect;    /* the pool passed its soft limit: the binding runs a full collection */
+  bool tf32;            /* f32 products may round their inputs to TF32 on devices that have it */
   bool deterministic;   /* kernels are pinned, nothing is chosen by timing */
   struct vg_handle *handles; /* every handle given to Lua (autograd/scope.h) */
   struct vg_scope *scope;    /* innermost */

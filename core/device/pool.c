@@ -15,6 +15,8 @@ typedef struct block {
 
 typedef struct vg_pool {
   vg_device *dev;
+  struct vg_pool *parent; /* NULL: blocks come from the device */
+  bool dropped;           /* a child that waits for its last block */
   block *free[CLASSES];
   block *spare; /* headers without a block */
   vg_pool_stats stats;
@@ -45,12 +47,30 @@ vg_status vg_pool_new(vg_pool **out, vg_device *dev) {
   return VG_OK;
 }
 
+vg_status vg_pool_new_child(vg_pool **out, vg_pool *parent) {
+  vg_status st;
+  VG_TRY(vg_pool_new(out, parent->dev));
+  (*out)->parent = parent;
+  (*out)->collect_at = SIZE_MAX; /* its blocks count as the parent's */
+done:
+  return st;
+}
+
+/* To where the pool has its blocks from. */
+static void give_back(vg_pool *p, void *ptr, size_t bytes) {
+  vg_buf b = {.dev = p->dev, .ptr = ptr, .bytes = bytes, .pool = p->parent};
+  if (p->parent)
+    vg_buf_give(&b);
+  else
+    p->dev->be->memory->free(p->dev, ptr, bytes);
+}
+
 static void push(vg_pool *p, int cls, void *ptr, size_t bytes) {
   block *b = p->spare;
   if (b) {
     p->spare = b->next;
   } else if (!(b = vg_alloc(sizeof *b))) {
-    p->dev->be->memory->free(p->dev, ptr, bytes); /* no header: do without caching */
+    give_back(p, ptr, bytes); /* no header: do without caching */
     return;
   }
   b->ptr = ptr;
@@ -69,19 +89,20 @@ static void *pop(vg_pool *p, int cls, size_t bytes) {
   return b->ptr;
 }
 
-void vg_pool_trim(vg_device *dev) {
-  vg_pool *p = dev->pool;
+static void trim(vg_pool *p) {
   for (int cls = 0; cls < CLASSES; cls++) {
     size_t bytes = class_bytes(cls);
     void *ptr;
-    while ((ptr = pop(p, cls, bytes))) dev->be->memory->free(dev, ptr, bytes);
+    while ((ptr = pop(p, cls, bytes))) give_back(p, ptr, bytes);
   }
 }
+
+void vg_pool_trim(vg_device *dev) { trim(dev->pool); }
 
 void vg_pool_free(vg_pool *p) {
   block *b;
   if (!p) return;
-  vg_pool_trim(p->dev);
+  trim(p);
   while ((b = p->spare)) {
     p->spare = b->next;
     vg_free(b);
@@ -89,20 +110,35 @@ void vg_pool_free(vg_pool *p) {
   vg_free(p);
 }
 
+void vg_pool_drop_child(vg_pool *p) {
+  if (!p) return;
+  p->dropped = true;
+  if (p->stats.live_blocks == 0)
+    vg_pool_free(p);
+  else
+    trim(p);
+}
+
+static void *from_parent(vg_pool *p, size_t bytes) {
+  vg_buf b;
+  return vg_buf_take_from(&b, p->parent, bytes) == VG_OK ? b.ptr : NULL;
+}
+
 static void *from_device(vg_pool *p, size_t bytes) {
   void *ptr;
-  if (p->stats.limit && p->stats.live + p->stats.cached + bytes > p->stats.limit)
-    vg_pool_trim(p->dev);
+  if (p->parent) return from_parent(p, bytes);
+  if (p->stats.limit && p->stats.live + p->stats.cached + bytes > p->stats.limit) trim(p);
   if (p->stats.limit && p->stats.live + bytes > p->stats.limit) return NULL;
   p->stats.device_allocs++;
   ptr = p->dev->be->memory->alloc(p->dev, bytes);
   if (ptr) return ptr;
-  vg_pool_trim(p->dev);
+  trim(p);
   return p->dev->be->memory->alloc(p->dev, bytes);
 }
 
 static vg_status refuse(const vg_pool *p, size_t bytes) {
   const double mb = 1.0 / (1 << 20);
+  if (p->parent) return VG_ENOMEM; /* which has said why */
   if (p->stats.limit)
     return vg_fail(
         VG_ENOMEM, "memory: %.1f MB more on %s would pass the limit of %.1f MB (%.1f MB in use)",
@@ -112,7 +148,11 @@ static vg_status refuse(const vg_pool *p, size_t bytes) {
 }
 
 vg_status vg_buf_take(vg_buf *out, vg_device *dev, size_t bytes) {
-  vg_pool *p = dev->pool;
+  return vg_buf_take_from(out, dev->pool, bytes);
+}
+
+vg_status vg_buf_take_from(vg_buf *out, vg_pool *p, size_t bytes) {
+  vg_device *dev = p->dev;
   size_t rounded;
   int cls;
   void *ptr;
@@ -125,7 +165,7 @@ vg_status vg_buf_take(vg_buf *out, vg_device *dev, size_t bytes) {
   p->stats.live_blocks++;
   if (p->stats.live > p->stats.peak) p->stats.peak = p->stats.live;
   if (p->stats.live > p->collect_at) dev->ctx->want_collect = true;
-  *out = (vg_buf){.dev = dev, .ptr = ptr, .bytes = rounded};
+  *out = (vg_buf){.dev = dev, .ptr = ptr, .bytes = rounded, .pool = p};
   return VG_OK;
 }
 
@@ -138,11 +178,15 @@ vg_status vg_buf_reserve(vg_buf *b, vg_device *dev, size_t bytes) {
 void vg_buf_give(vg_buf *b) {
   size_t rounded;
   if (!b->ptr) return;
-  vg_pool *p = b->dev->pool;
+  vg_pool *p = b->pool;
   p->stats.live -= b->bytes;
   p->stats.live_blocks--;
-  push(p, size_class(b->bytes, &rounded), b->ptr, b->bytes);
+  if (p->dropped)
+    give_back(p, b->ptr, b->bytes);
+  else
+    push(p, size_class(b->bytes, &rounded), b->ptr, b->bytes);
   *b = (vg_buf){0};
+  if (p->dropped && p->stats.live_blocks == 0) vg_pool_free(p);
 }
 
 vg_pool_stats vg_pool_statistics(const vg_device *dev) { return dev->pool->stats; }

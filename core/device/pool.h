@@ -9,7 +9,8 @@
 typedef struct vg_buf {
   vg_device *dev;
   void *ptr;
-  size_t bytes; /* capacity, at least what was asked for */
+  size_t bytes;         /* capacity, at least what was asked for */
+  struct vg_pool *pool; /* where it came from and goes back to */
 } vg_buf;
 
 typedef struct vg_pool_stats {
@@ -22,9 +23,16 @@ typedef struct vg_pool_stats {
 VG_API vg_status vg_pool_new(struct vg_pool **out, vg_device *dev);
 VG_API void vg_pool_free(struct vg_pool *pool); /* gives everything cached back to the device */
 
+/* A pool fed by another one of the same device: what it took stays apart from everybody else's
+   memory until it is dropped, at addresses that a captured step or a side stream may rely on. A
+   dropped pool ends when its last block was given back. */
+VG_API vg_status vg_pool_new_child(struct vg_pool **out, struct vg_pool *parent);
+VG_API void vg_pool_drop_child(struct vg_pool *pool); /* NULL is fine */
+
 /* Takes a block for at least `bytes`. VG_ENOMEM when the limit or the device refuses, after cached
    blocks were given back. */
 VG_API vg_status vg_buf_take(vg_buf *out, vg_device *dev, size_t bytes);
+VG_API vg_status vg_buf_take_from(vg_buf *out, struct vg_pool *pool, size_t bytes);
 /* Makes `b` hold at least `bytes`; the contents are lost when it has to grow. */
 VG_API vg_status vg_buf_reserve(vg_buf *b, vg_device *dev, size_t bytes);
 VG_API void vg_buf_give(vg_buf *b); /* returns it to its pool and zeroes *b; none is fine */

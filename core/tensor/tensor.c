@@ -47,6 +47,7 @@ vg_status vg_new_layout(vg_tensor **out, vg_device *dev, vg_dtype dtype, int ndi
   t->storage = vg_calloc(1, sizeof *t->storage);
   if (!t->storage) VG_TRY(VG_ENOMEM);
   t->storage->refs = 1;
+  t->storage->id = ++dev->ctx->next_storage;
   VG_TRY(vg_buf_take(&t->storage->buf, dev, (size_t)elements * vg_dtype_size(dtype)));
   *out = t;
   t = NULL;
@@ -71,7 +72,8 @@ vg_status vg_wrap(vg_tensor **out, vg_device *dev, vg_dtype dtype, int ndim, con
   VG_TRY(header_new(&t, dev, dtype, ndim, shape));
   t->storage = vg_calloc(1, sizeof *t->storage);
   if (!t->storage) VG_TRY(VG_ENOMEM);
-  *t->storage = (vg_storage){.refs = 1, .deleter = deleter, .deleter_arg = arg};
+  *t->storage = (vg_storage){
+      .refs = 1, .id = ++dev->ctx->next_storage, .deleter = deleter, .deleter_arg = arg};
   t->storage->buf = (vg_buf){.dev = dev, .ptr = data, .bytes = (size_t)t->n * vg_dtype_size(dtype)};
   *out = t;
   t = NULL;

@@ -144,6 +144,9 @@ typedef struct vg_conv_vt {
                         const vg_conv2d *);
   vg_status (*bwd_weight)(vg_device *, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
                           const vg_tensor *gy, const vg_conv2d *); /* gbias may be NULL */
+  /* Both of the above in one call, for backends that overlap them. NULL: one after the other. */
+  vg_status (*bwd)(vg_device *, vg_tensor *gx, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
+                   const vg_tensor *gy, const vg_tensor *w, const vg_conv2d *);
   /* The algorithms in use, lines `problem=name`; and imposing such lines. NULL: nothing to choose.
    */
   vg_status (*choices)(vg_device *, vg_text *out);

@@ -1,0 +1,357 @@
+/* Convolutions: our tensors in cuDNN's form, the plan for the problem, and both gradients at once
+   on two branches of the stream. */
+#include "cuda/legacy.h"
+#include "cuda/tuner.h"
+#include "cuda/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t elements(const vg_layout *l, int ndim, const int64_t *shape) {
+  (void)l;
+  return vg_numel(ndim, shape);
+}
+
+const vg_layout vg_cuda_nhwc = {.name = "NHWC", .kind = 1, .elements = elements};
+
+/* Channels are padded to what tensor cores want; inside groups they cannot be. */
+static int64_t padded(int64_t channels, int groups) {
+  return groups == 1 ? (channels + 7) / 8 * 8 : channels;
+}
+
+static vg_status layouts(vg_device *d, const vg_tensor *x, const vg_tensor *w,
+                         const int64_t *yshape, const vg_conv2d *p, const vg_layout **lx,
+                         const vg_layout **ly) {
+  (void)d, (void)w, (void)p;
+  *lx = x->shape[1] % 8 == 0 ? &vg_cuda_nhwc : NULL;
+  *ly = yshape[1] % 8 == 0 ? &vg_cuda_nhwc : NULL;
+  return VG_OK;
+}
+
+/* ---- one call ---- */
+
+enum { MOST_HELD = 8 };
+
+typedef struct work {
+  vg_device *d;
+  vg_cuda_problem p;
+  vg_cuda_operands o;
+  vg_buf held[MOST_HELD]; /* temporaries, given back when all launches are out */
+  int nheld;
+} work;
+
+static void let_go(work *c) {
+  for (int i = 0; i < c->nheld; i++) vg_buf_give(&c->held[i]);
+}
+
+static vg_status hold(void **out, work *c, size_t bytes) {
+  vg_status st;
+  VG_ASSERT(c->nheld < MOST_HELD);
+  VG_TRY(vg_buf_take(&c->held[c->nheld], c->d, bytes));
+  *out = c->held[c->nheld++].ptr;
+done:
+  return st;
+}
+
+static work begin(vg_device *d, const vg_tensor *x, const vg_tensor *w, const vg_tensor *y,
+                  const vg_conv2d *p) {
+  const char *any = getenv("VGG_CUDA_ANY_ORDER");
+  work c = {.d = d};
+  vg_cuda_problem *q = &c.p;
+  q->bf16 = q->w_bf16 = x->dtype == VG_BF16;
+  q->exact = !q->bf16 && !d->ctx->tf32;
+  q->any_order = any && *any == '1' && !d->ctx->deterministic;
+  q->n = (int32_t)x->shape[0];
+  q->c = (int32_t)padded(x->shape[1], p->groups);
+  q->h = (int32_t)x->shape[2];
+  q->w = (int32_t)x->shape[3];
+  q->k = (int32_t)padded(w->shape[0], p->groups);
+  q->r = (int32_t)w->shape[2];
+  q->s = (int32_t)w->shape[3];
+  q->p = (int32_t)y->shape[2];
+  q->q = (int32_t)y->shape[3];
+  q->groups = p->groups;
+  for (int i = 0; i < 2; i++) {
+    q->stride[i] = p->stride[i];
+    q->pad[i] = p->pad[i];
+    q->dilation[i] = p->dilation[i];
+  }
+  return c;
+}
+
+static vg_status check(const vg_tensor *x, const vg_tensor *y, const vg_tensor *w) {
+  if ((x->dtype == VG_F32 || x->dtype == VG_BF16) && y->dtype == x->dtype && w->dtype == VG_F32)
+    return VG_OK;
+  return vg_fail(VG_EUNSUPPORTED, "conv2d: cuda has none of %s to %s with %s weights",
+                 vg_dtype_name(x->dtype), vg_dtype_name(y->dtype), vg_dtype_name(w->dtype));
+}
+
+static int64_t pixels(const vg_tensor *t) { return t->shape[2] * t->shape[3]; }
+
+static size_t image_bytes(const vg_tensor *t, int64_t channels) {
+  return (size_t)(t->shape[0] * pixels(t) * channels) * vg_dtype_size(t->dtype);
+}
+
+/* Where cuDNN reads t, NHWC with `channels`. */
+static vg_status image_in(void **out, work *c, const vg_tensor *t, int64_t channels) {
+  bool bf16 = t->dtype == VG_BF16;
+  vg_status st = VG_OK;
+  *out = vg_data(t);
+  if (t->layout) return VG_OK;
+  VG_TRY(hold(out, c, image_bytes(t, channels)));
+  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(*out, bf16, vg_data(t), bf16, t->shape[0], t->shape[1], channels,
+                                   pixels(t), vg_cuda_stream(c->d))));
+done:
+  return st;
+}
+
+/* Where cuDNN writes t; image_done brings it home. */
+static vg_status image_out(void **out, work *c, const vg_tensor *t, int64_t channels) {
+  *out = vg_data(t);
+  return t->layout ? VG_OK : hold(out, c, image_bytes(t, channels));
+}
+
+static vg_status image_done(work *c, vg_tensor *t, const void *from, int64_t channels) {
+  bool bf16 = t->dtype == VG_BF16;
+  if (t->layout) return VG_OK;
+  return VG_CUDA(vg_cuda_unpack_nhwc(vg_data(t), bf16, from, bf16, t->shape[0], t->shape[1],
+                                     channels, pixels(t), vg_cuda_stream(c->d)));
+}
+
+static vg_status weight_in(work *c, const vg_tensor *w) {
+  vg_cuda_form form = {.bf16 = c->p.bf16, .packed = true, .kp = c->p.k, .cp = c->p.c / c->p.groups};
+  const void *p;
+  vg_status st;
+  VG_TRY(vg_cuda_weight(&p, c->d, w, form));
+  c->o.w = (void *)(uintptr_t)p;
+done:
+  return st;
+}
+
+/* ---- forward ---- */
+
+static vg_status bias_in(work *c, const vg_tensor *bias) {
+  cudaStream_t s = vg_cuda_stream(c->d);
+  size_t bytes = (size_t)bias->n * sizeof(float), all = (size_t)c->p.k * sizeof(float);
+  vg_status st = VG_OK;
+  c->o.bias = vg_data(bias);
+  if (bytes == all && (uintptr_t)c->o.bias % 16 == 0) return VG_OK;
+  VG_TRY(hold(&c->o.bias, c, all));
+  VG_TRY(VG_CUDA(cudaMemsetAsync(c->o.bias, 0, all, s)));
+  VG_TRY(VG_CUDA(cudaMemcpyAsync(c->o.bias, vg_data(bias), bytes, cudaMemcpyDeviceToDevice, s)));
+done:
+  return st;
+}
+
+/* What a pass over y for the bias takes, about. */
+static double bias_ms(const vg_cuda_problem *p) {
+  double bytes = 2.0 * p->n * p->k * p->p * p->q * (p->bf16 ? 2 : 4);
+  return 0.002 + bytes / 2e9;
+}
+
+/* The plan with the bias inside, when it exists and pays; decided once. */
+static vg_status fused_plan(const vg_cuda_plan **out, work *c, const vg_cuda_plan *plain) {
+  vg_cuda_problem p = c->p;
+  vg_status st;
+  p.bias = 1;
+  VG_TRY(vg_cuda_plan_find(out, c->d, &p, &c->o));
+  if ((*out)->plan && plain->plan && plain->ms > 0 && (*out)->ms > plain->ms + bias_ms(&p))
+    vg_cuda_plan_refuse(c->d, *out);
+done:
+  return st;
+}
+
+static vg_status run_forward(work *c, bool bias) {
+  const vg_cuda_plan *plain, *fused = NULL;
+  int64_t rows = (int64_t)c->p.n * c->p.p * c->p.q;
+  vg_status st;
+  VG_TRY(vg_cuda_plan_find(&plain, c->d, &c->p, &c->o));
+  if (bias) VG_TRY(fused_plan(&fused, c, plain));
+  if (fused && fused->plan) return vg_cuda_plan_run(c->d, fused, &c->o, NULL);
+  VG_TRY(plain->plan ? vg_cuda_plan_run(c->d, plain, &c->o, NULL)
+                     : vg_cuda_conv_legacy(c->d, &c->p, &c->o));
+  if (bias)
+    VG_TRY(VG_CUDA(
+        vg_cuda_add_bias(c->o.y, c->p.bf16, c->o.bias, rows, c->p.k, vg_cuda_stream(c->d))));
+done:
+  return st;
+}
+
+static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,
+                     const vg_tensor *bias, const vg_conv2d *p) {
+  work c = begin(d, x, w, y, p);
+  vg_status st;
+  VG_TRY(check(x, y, w));
+  if (x->n == 0 || y->n == 0) return VG_OK;
+  VG_TRY(image_in(&c.o.x, &c, x, c.p.c));
+  VG_TRY(weight_in(&c, w));
+  VG_TRY(image_out(&c.o.y, &c, y, c.p.k));
+  if (bias) VG_TRY(bias_in(&c, bias));
+  VG_TRY(run_forward(&c, bias != NULL));
+  VG_TRY(image_done(&c, y, c.o.y, c.p.k));
+done:
+  let_go(&c);
+  return st;
+}
+
+/* ---- gradients ---- */
+
+/* One gradient: its plan, NULL inside for the older calls, and its workspace. */
+typedef struct job {
+  work c;
+  const vg_cuda_plan *plan;
+  vg_buf workspace;
+} job;
+
+static void job_end(job *j) {
+  vg_buf_give(&j->workspace);
+  let_go(&j->c);
+}
+
+static vg_status job_plan(job *j) {
+  vg_status st;
+  VG_TRY(vg_cuda_plan_find(&j->plan, j->c.d, &j->c.p, &j->c.o));
+  if (j->plan->plan && j->plan->workspace > 0)
+    VG_TRY(vg_buf_take(&j->workspace, j->c.d, (size_t)j->plan->workspace));
+done:
+  return st;
+}
+
+static vg_status job_run(job *j) {
+  if (j->plan->plan) return vg_cuda_plan_run(j->c.d, j->plan, &j->c.o, &j->workspace);
+  return vg_cuda_conv_legacy(j->c.d, &j->c.p, &j->c.o);
+}
+
+static vg_status data_begin(job *j, vg_tensor *gx, void *gy, const vg_tensor *w) {
+  vg_status st;
+  j->c.p.pass = VG_PASS_DATA;
+  j->c.o.y = gy;
+  VG_TRY(weight_in(&j->c, w));
+  VG_TRY(image_out(&j->c.o.x, &j->c, gx, j->c.p.c));
+  VG_TRY(job_plan(j));
+done:
+  return st;
+}
+
+/* The gradient of the weight as cuDNN writes it: KRSC in f32 where there is a plan for that, else
+   in the type of the images. */
+static vg_status weight_begin(job *j, const vg_tensor *x, void *gy) {
+  vg_cuda_problem *p = &j->c.p;
+  int64_t n = (int64_t)p->k * (p->c / p->groups) * p->r * p->s;
+  vg_status st;
+  p->pass = VG_PASS_WEIGHT;
+  p->w_bf16 = 0;
+  j->c.o.y = gy;
+  VG_TRY(image_in(&j->c.o.x, &j->c, x, p->c));
+  VG_TRY(hold(&j->c.o.w, &j->c, (size_t)n * sizeof(float)));
+  VG_TRY(job_plan(j));
+  if (j->plan->plan || !p->bf16) return VG_OK;
+  p->w_bf16 = 1;
+  VG_TRY(job_plan(j));
+  if (!j->plan->plan) p->w_bf16 = 0;
+done:
+  return st;
+}
+
+static vg_status weight_done(job *j, vg_tensor *gw) {
+  const vg_cuda_problem *p = &j->c.p;
+  return VG_CUDA(vg_cuda_unpack_nhwc(vg_data(gw), false, j->c.o.w, p->w_bf16, gw->shape[0],
+                                     gw->shape[1], p->c / p->groups, (int64_t)p->r * p->s,
+                                     vg_cuda_stream(j->c.d)));
+}
+
+static vg_status bias_gradient(job *j, vg_tensor *gbias) {
+  const vg_cuda_problem *p = &j->c.p;
+  cudaStream_t s = vg_cuda_stream(j->c.d);
+  int64_t rows = (int64_t)p->n * p->p * p->q;
+  void *partial, *sum = vg_data(gbias);
+  vg_status st;
+  VG_TRY(hold(&partial, &j->c, (size_t)(vg_cuda_sum_parts(rows) * p->k) * sizeof(double)));
+  if (p->k != gbias->n) VG_TRY(hold(&sum, &j->c, (size_t)p->k * sizeof(float)));
+  VG_TRY(VG_CUDA(vg_cuda_sum_rows(sum, j->c.o.y, p->bf16, rows, p->k, partial, s)));
+  if (p->k != gbias->n)
+    VG_TRY(VG_CUDA(cudaMemcpyAsync(vg_data(gbias), sum, (size_t)gbias->n * sizeof(float),
+                                   cudaMemcpyDeviceToDevice, s)));
+done:
+  return st;
+}
+
+/* Runs the second job on the side stream beside the first one. All their memory was taken before
+   the fork and goes back after the join, so that neither sees the other's. */
+static vg_status run_beside(vg_device *d, job *first, job *second) {
+  vg_cuda_priv *p = vg_cuda_state(d);
+  cudaStream_t s = vg_cuda_stream(d);
+  cudnnHandle_t handle;
+  vg_status st, joined;
+  VG_TRY(vg_cuda_dnn(&handle, d));
+  VG_TRY(VG_CUDA(cudaEventRecord(p->fork, s)));
+  VG_TRY(VG_CUDA(cudaStreamWaitEvent(p->side, p->fork, 0)));
+  st = VG_CUDNN(cudnnSetStream(handle, p->side));
+  if (st == VG_OK) st = job_run(second);
+  joined = VG_CUDNN(cudnnSetStream(handle, s));
+  if (st == VG_OK) st = joined;
+  if (st == VG_OK) st = job_run(first);
+  /* Whatever went wrong, the branch comes home: a capture would not end otherwise. */
+  joined = VG_CUDA(cudaEventRecord(p->join, p->side));
+  if (joined == VG_OK) joined = VG_CUDA(cudaStreamWaitEvent(s, p->join, 0));
+  if (st == VG_OK) st = joined;
+done:
+  return st;
+}
+
+static vg_status nothing(vg_device *d, vg_tensor *gx, vg_tensor *gw, vg_tensor *gbias) {
+  vg_tensor *all[3] = {gx, gw, gbias};
+  vg_status st = VG_OK;
+  for (int i = 0; i < 3; i++)
+    if (all[i] && all[i]->n)
+      VG_TRY(d->be->memory->fill(d, vg_data(all[i]), 0,
+                                 (size_t)vg_physical_n(all[i]) * vg_dtype_size(all[i]->dtype)));
+done:
+  return st;
+}
+
+/* gx with w, and gw (with gbias) with x; either of gx and gw may be NULL. */
+static vg_status bwd(vg_device *d, vg_tensor *gx, vg_tensor *gw, vg_tensor *gbias,
+                     const vg_tensor *x, const vg_tensor *gy, const vg_tensor *w,
+                     const vg_conv2d *p) {
+  const vg_tensor *image = gx ? gx : x, *weight = w ? w : gw;
+  job data = {.c = begin(d, image, weight, gy, p)}, kernel = {.c = data.c};
+  void *gy_memory;
+  vg_status st;
+  VG_TRY(check(image, gy, weight));
+  if (image->n == 0 || gy->n == 0) return nothing(d, gx, gw, gbias);
+  VG_TRY(image_in(&gy_memory, &data.c, gy, data.c.p.k));
+  if (gx) VG_TRY(data_begin(&data, gx, gy_memory, w));
+  if (gw) VG_TRY(weight_begin(&kernel, x, gy_memory));
+  if (gx && gw && data.plan->plan && kernel.plan->plan) {
+    VG_TRY(run_beside(d, &data, &kernel));
+  } else {
+    if (gx) VG_TRY(job_run(&data));
+    if (gw) VG_TRY(job_run(&kernel));
+  }
+  if (gx) VG_TRY(image_done(&data.c, gx, data.c.o.x, data.c.p.c));
+  if (gw) VG_TRY(weight_done(&kernel, gw));
+  if (gbias) VG_TRY(bias_gradient(&kernel, gbias));
+done:
+  job_end(&kernel);
+  job_end(&data);
+  return st;
+}
+
+static vg_status bwd_data(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *w,
+                          const vg_conv2d *p) {
+  return bwd(d, gx, NULL, NULL, NULL, gy, w, p);
+}
+
+static vg_status bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
+                            const vg_tensor *gy, const vg_conv2d *p) {
+  return bwd(d, NULL, gw, gbias, x, gy, NULL, p);
+}
+
+const vg_conv_vt vg_cuda_conv = {.layouts = layouts,
+                                 .fwd = fwd,
+                                 .bwd_data = bwd_data,
+                                 .bwd_weight = bwd_weight,
+                                 .bwd = bwd,
+                                 .choices = vg_cuda_choices,
+                                 .set_choices = vg_cuda_set_choices};
