@@ -53,29 +53,34 @@ done:
 
 enum { X, W, BIAS };
 
-static vg_status backward_weight(vg_node *n, vg_tensor *gy) {
-  vg_tensor *x = n->saved[X], *w = n->saved[W], *gw = NULL, *gb = NULL;
+/* The gradients that exist, by one call of the backend where it has that. */
+static vg_status gradients(vg_tensor *gx, vg_tensor *gw, vg_tensor *gb, const vg_node *n,
+                           const vg_tensor *gy) {
+  const vg_tensor *x = n->saved[X], *w = n->saved[W];
   const vg_conv_vt *k = x->dev->be->conv;
-  vg_status st;
-  VG_TRY(vg_new(&gw, x->dev, VG_F32, 4, w->shape));
-  if (vg_edge_wants(n, BIAS)) VG_TRY(vg_new(&gb, x->dev, VG_F32, 1, w->shape));
-  VG_TRY(k->bwd_weight(x->dev, gw, gb, x, gy, &n->attr.conv));
-  VG_TRY(vg_edge_add(n, W, gw));
-  if (gb) VG_TRY(vg_edge_add(n, BIAS, gb));
+  vg_status st = VG_OK;
+  if (gx && gw && k->bwd) return k->bwd(x->dev, gx, gw, gb, x, gy, w, &n->attr.conv);
+  if (gw) VG_TRY(k->bwd_weight(x->dev, gw, gb, x, gy, &n->attr.conv));
+  if (gx) VG_TRY(k->bwd_data(x->dev, gx, gy, w, &n->attr.conv));
 done:
-  vg_release(gw);
-  vg_release(gb);
   return st;
 }
 
-static vg_status backward_data(vg_node *n, vg_tensor *gy) {
-  vg_tensor *x = n->saved[X], *w = n->saved[W], *gx = NULL;
+static vg_status make_gradients(vg_node *n, const vg_tensor *gy) {
+  vg_tensor *x = n->saved[X], *w = n->saved[W], *gx = NULL, *gw = NULL, *gb = NULL;
+  bool bias = vg_edge_wants(n, BIAS);
   vg_status st;
-  VG_TRY(vg_new_like(&gx, x));
-  VG_TRY(x->dev->be->conv->bwd_data(x->dev, gx, gy, w, &n->attr.conv));
-  VG_TRY(vg_edge_add(n, X, gx));
+  if (bias || vg_edge_wants(n, W)) VG_TRY(vg_new(&gw, x->dev, VG_F32, 4, w->shape));
+  if (bias) VG_TRY(vg_new(&gb, x->dev, VG_F32, 1, w->shape));
+  if (vg_edge_wants(n, X)) VG_TRY(vg_new_like(&gx, x));
+  VG_TRY(gradients(gx, gw, gb, n, gy));
+  if (gw) VG_TRY(vg_edge_add(n, W, gw));
+  if (gb) VG_TRY(vg_edge_add(n, BIAS, gb));
+  if (gx) VG_TRY(vg_edge_add(n, X, gx));
 done:
   vg_release(gx);
+  vg_release(gw);
+  vg_release(gb);
   return st;
 }
 
@@ -86,8 +91,7 @@ static vg_status backward(vg_node *n, vg_tensor *gy) {
   VG_TRY(x->dev->be->conv->layouts(x->dev, x, w, gy->shape, &n->attr.conv, &lx, &ly));
   VG_TRY(vg_cast_raw(&cast, gy, x->dtype));
   VG_TRY(vg_relayout(&g, cast, ly));
-  if (vg_edge_wants(n, W) || vg_edge_wants(n, BIAS)) VG_TRY(backward_weight(n, g));
-  if (vg_edge_wants(n, X)) VG_TRY(backward_data(n, g));
+  VG_TRY(make_gradients(n, g));
 done:
   vg_release(cast);
   vg_release(g);
