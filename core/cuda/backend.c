@@ -7,6 +7,7 @@ static const vg_backend table = {.abi = VG_ABI,
                                  .name = "cuda",
                                  .device = &vg_cuda_device,
                                  .memory = &vg_cuda_memory,
+                                 .matmul = &vg_cuda_matmul,
                                  .conv = &vg_cuda_conv};
 
 vg_status vg_backend_init(uint32_t host_abi, const vg_backend **out) {

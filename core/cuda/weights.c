@@ -29,16 +29,24 @@ static bool same_form(vg_cuda_form a, vg_cuda_form b) {
   return a.bf16 == b.bf16 && a.packed == b.packed && a.kp == b.kp && a.cp == b.cp;
 }
 
+/* Elements of memory from the first to the last of w. */
+static int64_t extent(const vg_tensor *w) {
+  int64_t last = 0;
+  for (int i = 0; i < w->ndim; i++) last += (w->shape[i] - 1) * w->stride[i];
+  return last + 1;
+}
+
 /* The entry for w, made when there is none; old ones are dropped on the way. */
 static vg_status entry_of(kept **out, bool *is_new, vg_device *d, const vg_tensor *w,
                           vg_cuda_form form, size_t bytes) {
   vg_cuda_priv *p = vg_cuda_state(d);
+  int64_t n = extent(w);
   kept *found = NULL;
   vg_status st = VG_OK;
   p->weights_used++;
   for (kept **at = &p->weights; *at;) {
     kept *e = *at;
-    if (e->storage == w->storage->id && e->offset == w->offset && e->n == w->n &&
+    if (e->storage == w->storage->id && e->offset == w->offset && e->n == n &&
         same_form(e->form, form))
       found = e;
     if (e != found && p->weights_used - e->used > MOST_AGE)
@@ -51,7 +59,7 @@ static vg_status entry_of(kept **out, bool *is_new, vg_device *d, const vg_tenso
     if (!(found = vg_calloc(1, sizeof *found))) return VG_ENOMEM;
     found->storage = w->storage->id;
     found->offset = w->offset;
-    found->n = w->n;
+    found->n = n;
     found->form = form;
     found->next = p->weights;
     p->weights = found;
@@ -74,12 +82,12 @@ done:
   return st;
 }
 
-/* All elements of w's shape as they lie in memory, converted. */
+/* All memory from w's first element to its last, converted. */
 static vg_status cast(vg_device *d, vg_buf *to, const vg_tensor *w, bool bf16) {
   vg_storage memory = {.refs = 1, .buf = *to};
   vg_tensor x = *w, y;
   x.ndim = 1;
-  x.shape[0] = x.n;
+  x.n = x.shape[0] = extent(w);
   x.stride[0] = 1;
   y = x;
   y.dtype = bf16 ? VG_BF16 : VG_F32;
@@ -91,7 +99,7 @@ static vg_status cast(vg_device *d, vg_buf *to, const vg_tensor *w, bool bf16) {
 vg_status vg_cuda_weight(const void **out, vg_device *d, const vg_tensor *w, vg_cuda_form form) {
   bool flat = !form.packed || (form.kp == w->shape[0] && form.cp == w->shape[1] &&
                                (w->shape[1] == 1 || w->shape[2] * w->shape[3] == 1));
-  int64_t n = form.packed ? form.kp * form.cp * w->shape[2] * w->shape[3] : w->n;
+  int64_t n = form.packed ? form.kp * form.cp * w->shape[2] * w->shape[3] : extent(w);
   size_t bytes = (size_t)n * (form.bf16 ? 2 : 4);
   bool is_new;
   kept *e;

@@ -7,7 +7,7 @@
 
 typedef struct vg_cuda_form {
   bool bf16;
-  bool packed;    /* K x R*S x channels, both ends padded; else the elements as they lie */
+  bool packed; /* K x R*S x channels, both ends padded; else the memory as it lies, same strides */
   int64_t kp, cp; /* padded numbers of outputs and of channels of a group */
 } vg_cuda_form;
 
