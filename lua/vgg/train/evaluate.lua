@@ -4,12 +4,10 @@ local signals = require "vgg.train.signals"
 
 local evaluate = {}
 
-local function call(fn, ...) return fn(...) end
-
 local function batch(t, stage, feed, scores, k)
   local x, y = feed:get(k, 0)
-  local run = t.listening and signals.droppable or call
-  local loss, outputs = run(core.autocast, t.opt.autocast, t.task.validation_step, t.task, x, y, k)
+  local loss, outputs = signals.droppable(t, core.autocast, t.opt.autocast,
+    t.task.validation_step, t.task, x, y, k)
   scores:update(loss:item(), outputs, y, feed:size_of(k, y))
   t:call("on_" .. stage .. "_batch_end", k, outputs, y, x)
 end

@@ -26,9 +26,10 @@ local function over(...)
   return ...
 end
 
--- Runs fn(...), which Ctrl-C and SIGTERM may end by an error anywhere ("interrupted").
-function signals.droppable(fn, ...)
-  if not core.signals then return fn(...) end
+-- Runs fn(...), which Ctrl-C and SIGTERM may end by an error anywhere ("interrupted") if the
+-- trainer listens.
+function signals.droppable(t, fn, ...)
+  if not (t.listening and core.signals) then return fn(...) end
   core.signals.droppable(true)
   return over(fn(...))
 end

@@ -53,16 +53,13 @@ function step.drop(t)
   t.before_step = nil
 end
 
-local function call(fn, ...) return fn(...) end
-
 -- Runs inside a scope: every tensor made here ends with it, gradients stay with their parameters.
 local function batch(t, index, parts)
   local feed = t.feeds.train
   local x, y = feed:get(index, t.position.epoch)
   local n = feed:size_of(index, y)
   t:call("on_train_batch_start", index, x, y)
-  local run = t.listening and signals.droppable or call
-  local value, outputs = run(passes, t, x, y, index, parts)
+  local value, outputs = signals.droppable(t, passes, t, x, y, index, parts)
   t.scores.train:update(value, outputs, y, n)
   t:call("on_train_batch_end", index, value, outputs, y)
   return value, n
