@@ -132,6 +132,45 @@ describe("kill -9 and --resume", function()
   end)
 end)
 
+describe("--lr-schedule", function()
+  before_each(function() dir = fake.directory() end)
+  after_each(function() fake.remove(dir) end)
+
+  local function rates(name)
+    local list = {}
+    for _, row in ipairs(rows(name)) do
+      if row.type == "step" then list[#list + 1] = row["lr-Adam"] end
+    end
+    return list
+  end
+
+  it("moves the rate over all steps of the run, also over a kill", function()
+    local first = { onecycle = 1e-3 / 25, cosine = 1e-3 }
+    local last = { onecycle = 1e-3 / 25 / 1e4,
+      cosine = 1e-3 * (1 + math.cos(math.pi * 50 / 51)) / 2 }
+    for name in pairs(first) do
+      local r = tiny(("--lr-schedule %s --run-name whole-%s"):format(name, name))
+      assert.equal(0, r.code, r.err)
+      local list = rates("whole-" .. name)
+      assert.equal(51, #list)
+      assert.near(first[name], list[1], 1e-12)
+      assert.near(last[name], list[51], 1e-12)
+      tiny(("--lr-schedule %s --run-name %s"):format(name, name), "on_train_batch_end:23")
+      r = process.run(("tests/train/tiny.lua --resume %s --runs-dir %s"):format(name, dir))
+      assert.equal(0, r.code, r.err)
+      assert.same(list, rates(name))
+      assert.equal(weights("whole-" .. name, "last"), weights(name, "last"))
+    end
+  end)
+
+  it("needs to know the length of the run", function()
+    local r = process.run("tests/train/tiny.lua --max-time 5s --lr-schedule cosine --runs-dir "
+      .. dir)
+    assert.equal(2, r.code, r.err)
+    assert.matches("give --max-epochs or --max-steps", r.err, 1, true)
+  end)
+end)
+
 describe("signals", function()
   before_each(function() dir = fake.directory() end)
   after_each(function() fake.remove(dir) end)

@@ -4,6 +4,7 @@
 --   local trainer = train.trainer(opt, data, { model =, optimizer = })
 local cli = require "vgg.cli"
 local runs = require "vgg.train.runs"
+local schedule = require "vgg.train.schedule"
 local util = require "vgg.util"
 
 local M = {}
@@ -32,6 +33,7 @@ local shared = {
   { "max_time", nil, "stop after this time: DD:HH:MM:SS, 20m, 1200s", type = "duration" },
   { "patience", nil, "stop after so many validations without a better loss", type = "int",
     min = 1 },
+  { "lr_schedule", "constant", "learning rate over the run", choices = schedule.choices },
   { "accumulate_grad_batches", 1, "batches a step", type = "int", min = 1,
     alias = "accumulate" },
   { "gradient_clip_val", nil, "clip gradients to this", type = "number", min = 0 },
@@ -134,6 +136,7 @@ function M.trainer(opt, data, fields)
   local o = { hyper_parameters = opt, loggers = opt.logger, classes = data and data.classes,
     split_words = data and data.split_words, data_words = data and words(opt, data) }
   for _, name in ipairs(passed) do o[name] = opt[name] end
+  o.schedule = data and schedule.of_flags(opt, data)
   for name, value in pairs(fields) do o[name] = value end
   o.callbacks = o.callbacks or {}
   if opt.freeze and #opt.freeze > 0 then
