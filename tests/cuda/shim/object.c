@@ -19,7 +19,11 @@ static const char *const names[SHIM_KINDS] = {"stream",
                                               "cuDNN filter descriptor",
                                               "cuDNN convolution descriptor"};
 
-static shim_object *alive, *dead; /* the dead stay reachable */
+enum { GRAVES = 8192 };
+
+static shim_object *alive;
+static shim_object *dead[GRAVES]; /* a ring; what is overwritten in it is freed */
+static int next_grave;
 
 void *shim_object_new(shim_kind kind, size_t bytes, const char *made_by) {
   shim_object *o = calloc(1, bytes);
@@ -40,6 +44,19 @@ void *shim_live(const void *object, shim_kind kind, const char *call) {
   return o;
 }
 
+static void bury(shim_object *o) {
+  shim_object *old = dead[next_grave];
+  dead[next_grave] = o;
+  next_grave = (next_grave + 1) % GRAVES;
+  if (!old) return;
+  if (old->references) { /* a living one still needs it */
+    bury(old);
+    return;
+  }
+  if (old->free_parts) old->free_parts(old);
+  free(old);
+}
+
 void shim_object_end(void *object, shim_kind kind, const char *call) {
   shim_object *o = shim_live(object, kind, call);
   if (o->next) o->next->previous = o->previous;
@@ -48,9 +65,8 @@ void shim_object_end(void *object, shim_kind kind, const char *call) {
   else
     alive = o->next;
   o->magic = DEAD;
-  o->previous = NULL;
-  o->next = dead;
-  dead = o;
+  o->next = o->previous = NULL;
+  bury(o);
 }
 
 size_t shim_live_bytes(int *count); /* memory.c */

@@ -51,11 +51,13 @@ typedef struct shim_object {
   shim_kind kind;
   struct shim_object *next, *previous;
   const char *made_by;
+  int references;                           /* by other objects: then its memory stays */
+  void (*free_parts)(struct shim_object *); /* when its memory goes */
 } shim_object;
 
 /* A zeroed object of `bytes`, which begins with shim_object. */
 void *shim_object_new(shim_kind kind, size_t bytes, const char *made_by);
-/* Ends its life; its memory stays, so that later use is found. */
+/* Ends its life; its memory stays for long, so that later use is found. */
 void shim_object_end(void *object, shim_kind kind, const char *call);
 /* `object` if it is a live one of that kind, else the end. */
 void *shim_live(const void *object, shim_kind kind, const char *call);
@@ -83,6 +85,7 @@ void shim_device_end(void);
 typedef struct shim_work {
   int references;
   const char *what;
+  double cost; /* milliseconds that it takes by the stream's clock; 0: a little */
   void (*run)(struct shim_work *);  /* between shim_device_begin and end */
   void (*drop)(struct shim_work *); /* frees it and what it holds */
 } shim_work;

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "shim.h"
 
@@ -56,13 +55,8 @@ static struct CUstream_st *streams[256]; /* live ones, in the order they were ma
 static int nstreams;
 static struct CUstream_st legacy;
 static bool draining;
+static double now; /* of a clock that only work moves, so that every run measures the same */
 static _Thread_local enum cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 static struct CUstream_st *stream_of(cudaStream_t s, const char *call) {
   if (!legacy.end) legacy.end = &legacy.first;
@@ -108,12 +102,13 @@ static void perform(item *i) {
     case WORK:
       shim_device_begin();
       i->work->run(i->work);
+      now += i->work->cost > 0 ? i->work->cost : 0.002;
       shim_device_end();
       shim_work_release(i->work);
       break;
     case RECORD:
       i->token->done = true;
-      i->token->time = now();
+      i->token->time = now;
       break;
     case WAIT:
       if (!i->token->done) drain(&i->token->stream->s, i->token);
