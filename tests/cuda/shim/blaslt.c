@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conv.h"
+#include "cpu/clones.h"
 #include "shim.h"
 
 struct cublasLtContext {
@@ -432,6 +433,11 @@ static void gradient_of_bias(const product *p) {
   }
 }
 
+VG_CPU_CLONES
+static void add_scaled(float *y, const float *x, float by, int64_t n) {
+  for (int64_t i = 0; i < n; i++) y[i] += x[i] * by;
+}
+
 /* left: inner x rows, so that the inmost loop runs over neighbours */
 static void multiply(const product *p, int64_t batch, float *left, float *column) {
   for (int64_t k = 0; k < p->inner; k++)
@@ -441,8 +447,7 @@ static void multiply(const product *p, int64_t batch, float *left, float *column
     memset(column, 0, (size_t)p->rows * sizeof *column);
     for (int64_t k = 0; k < p->inner; k++) {
       float b = shim_round(element(&p->b, p->trans_b, batch, k, j), p->rounding);
-      const float *l = left + k * p->rows;
-      for (int64_t i = 0; i < p->rows; i++) column[i] += l[i] * b;
+      add_scaled(column, left + k * p->rows, b, p->rows);
     }
     for (int64_t i = 0; i < p->rows; i++) {
       int64_t at = batch * p->d.stride[1] + j * p->d.stride[2] + i;
