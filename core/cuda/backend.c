@@ -7,6 +7,10 @@ static const vg_backend table = {.abi = VG_ABI,
                                  .name = "cuda",
                                  .device = &vg_cuda_device,
                                  .memory = &vg_cuda_memory,
+                                 .layout = &vg_cuda_layout,
+                                 .elementwise = &vg_cuda_elementwise,
+                                 .reduce = &vg_cuda_reduce,
+                                 .index = &vg_cuda_index,
                                  .matmul = &vg_cuda_matmul,
                                  .conv = &vg_cuda_conv};
 

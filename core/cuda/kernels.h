@@ -8,18 +8,18 @@
 #include <stdint.h>
 
 #include "base/rng.h"
+#include "base/update.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* What a kernel found wrong with its numbers (an index out of range); one in device memory for each
-   device, all zero when nothing is. A kernel writes its own when `code` is still 0
-   (atomicCAS on code first). */
+   device, all zero when nothing is. Kernels keep the first position of all they find. */
 typedef struct vg_cuda_fault {
-  int32_t code; /* 0: nothing; else what the operation defines, see stream.h */
+  int32_t code; /* 0: nothing, 1: position counts */
   int32_t unused;
-  int64_t position, value;
+  uint64_t position; /* ~ of the first one, so that the largest is kept */
 } vg_cuda_fault;
 
 /* ---- conv.cu: between our tensors and cuDNN's ---- */
@@ -39,6 +39,92 @@ cudaError_t vg_cuda_add_bias(void *y, bool y_bf16, const float *bias, int64_t ro
 int64_t vg_cuda_sum_parts(int64_t rows);
 cudaError_t vg_cuda_sum_rows(float *y, const void *x, bool x_bf16, int64_t rows, int64_t channels,
                              double *partial, cudaStream_t stream);
+
+/* Several strided operands of one shape; the first is the output. */
+enum { VG_CUDA_DIMS = 8, VG_CUDA_OPERANDS = 4 };
+typedef struct vg_cuda_walk {
+  int ndim; /* at least 1 */
+  int64_t n;
+  int64_t shape[VG_CUDA_DIMS];
+  int64_t stride[VG_CUDA_OPERANDS][VG_CUDA_DIMS]; /* elements */
+  int dtype[VG_CUDA_OPERANDS];                    /* vg_dtype */
+  void *base[VG_CUDA_OPERANDS];
+} vg_cuda_walk;
+
+/* ---- layout.cu ---- */
+
+/* Operand 0 <- operand 1; dtypes may differ. */
+cudaError_t vg_cuda_copy(const vg_cuda_walk *w, cudaStream_t stream);
+
+/* ---- elementwise.cu: the arithmetic of base/elements.h ---- */
+
+/* Every element of operand 0 becomes the value, converted to its dtype before. */
+cudaError_t vg_cuda_fill(const vg_cuda_walk *w, uint64_t bits, cudaStream_t stream);
+/* op: vg_unary. Whole numbers where operand 1 is i64 or u8. */
+cudaError_t vg_cuda_unary(const vg_cuda_walk *w, int op, double a, double b, cudaStream_t stream);
+/* Operand 1: the gradient, 2: what the operation needs (x or y; where it needs nothing, w has two
+   operands). */
+cudaError_t vg_cuda_unary_bwd(const vg_cuda_walk *w, int op, double a, double b,
+                              cudaStream_t stream);
+cudaError_t vg_cuda_binary(const vg_cuda_walk *w, int op, cudaStream_t stream);
+/* Operand 1: the mask, u8. */
+cudaError_t vg_cuda_where(const vg_cuda_walk *w, cudaStream_t stream);
+/* Whether the operation exists for whole numbers. */
+bool vg_cuda_has_whole_unary(int op);
+bool vg_cuda_has_whole_binary(int op);
+
+/* ---- reduce.cu ---- */
+
+/* Some dimensions of a tensor, the last one the inner. */
+typedef struct vg_cuda_group {
+  int ndim;
+  int64_t n, shape[VG_CUDA_DIMS], stride[VG_CUDA_DIMS];
+} vg_cuda_group;
+
+typedef struct vg_cuda_reduction {
+  vg_cuda_group kept, reduced;
+  int64_t parts, length; /* of the inputs of an output */
+  bool columns;          /* neighbouring outputs have neighbouring inputs */
+  int x_dtype, y_dtype;
+  const void *x;
+  void *y;
+  double correction; /* of the variance */
+} vg_cuda_reduction;
+
+enum { VG_CUDA_PART_BYTES = 16 };
+/* op: vg_reduction. scratch: kept.n * parts * VG_CUDA_PART_BYTES, unused with one part. */
+cudaError_t vg_cuda_reduce_run(const vg_cuda_reduction *r, int op, void *scratch,
+                               cudaStream_t stream);
+
+/* ---- index.cu: x, y, src contiguous, seen as outer x n x inner around the dimension ---- */
+
+typedef struct vg_cuda_lanes {
+  int64_t outer, n, inner; /* of what has the indexed dimension: x, or y of the sums */
+  int64_t count;           /* indices along the dimension */
+} vg_cuda_lanes;
+
+/* Notes the first index outside 0..limit-1. */
+cudaError_t vg_cuda_check_index(const int64_t *index, int64_t n, int64_t limit,
+                                vg_cuda_fault *fault, cudaStream_t stream);
+/* Gather and scatter: where lane i (a position outside the dimension) of the index tensor starts in
+   the other tensor; `walk` has the index's shape without the dimension, stride[0] of the index,
+   stride[1] of the other. */
+typedef struct vg_cuda_gather_plan {
+  vg_cuda_walk lanes;
+  int64_t count, index_stride; /* along the dimension, of the index and its equals */
+  int64_t limit, stride;       /* along the dimension, of the other tensor */
+} vg_cuda_gather_plan;
+cudaError_t vg_cuda_gather(void *y, const void *x, const int64_t *index, int dtype,
+                           const vg_cuda_gather_plan *p, cudaStream_t stream);
+cudaError_t vg_cuda_scatter_add(void *y, const int64_t *index, const void *src, int dtype,
+                                const vg_cuda_gather_plan *p, cudaStream_t stream);
+cudaError_t vg_cuda_select(void *y, const void *x, const int64_t *index, int dtype, vg_cuda_lanes l,
+                           cudaStream_t stream);
+cudaError_t vg_cuda_select_add(void *y, const int64_t *index, const void *src, int dtype,
+                               vg_cuda_lanes l, cudaStream_t stream);
+/* values and indices: outer x count x inner. */
+cudaError_t vg_cuda_topk(void *values, int64_t *indices, const void *x, int dtype, vg_cuda_lanes l,
+                         bool largest, cudaStream_t stream);
 
 #ifdef __cplusplus
 }
