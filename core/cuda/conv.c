@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t elements(const vg_layout *l, int ndim, const int64_t *shape) {
-  (void)l;
-  return vg_numel(ndim, shape);
-}
-
-const vg_layout vg_cuda_nhwc = {.name = "NHWC", .kind = 1, .elements = elements};
-
 /* Channels are padded to what tensor cores want; inside groups they cannot be. */
 static int64_t padded(int64_t channels, int groups) {
   return groups == 1 ? (channels + 7) / 8 * 8 : channels;
