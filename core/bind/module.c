@@ -62,6 +62,7 @@ static void open_errors(lua_State *L) {
   X(loss)          \
   X(random)        \
   X(optim)         \
+  X(replay)        \
   X(metric)        \
   X(layer)         \
   X(image)

@@ -126,6 +126,21 @@ static int l_clip_grad_norm(lua_State *L) { /* clip_grad_norm(params, max_norm) 
   return vglua_return(L, st);
 }
 
+/* grad_norm_tensor(params) -> one number on the device, nothing waits */
+static int l_grad_norm_tensor(lua_State *L) {
+  int n;
+  vg_tensor **t = check_tensors(L, 1, &n);
+  vg_tensor **out = vglua_new_tensor(L);
+  return vglua_return(L, vg_grad_norm_tensor(out, n, t));
+}
+
+static int l_clip_by_norm(lua_State *L) { /* clip_by_norm(params, norm tensor, max_norm) */
+  int n;
+  vg_tensor **t = check_tensors(L, 1, &n);
+  return vglua_return_n(L, vg_clip_by_norm(n, t, vglua_check_tensor(L, 2), luaL_checknumber(L, 3)),
+                        0);
+}
+
 static int l_clip_grad_value(lua_State *L) { /* clip_grad_value(params, bound) */
   int n;
   vg_tensor **t = check_tensors(L, 1, &n);
@@ -161,6 +176,8 @@ static const luaL_Reg functions[] = {{"adam", l_adam},
                                      {"sgd", l_sgd},
                                      {"zero_grad", l_zero_grad},
                                      {"grad_norm", l_grad_norm},
+                                     {"grad_norm_tensor", l_grad_norm_tensor},
+                                     {"clip_by_norm", l_clip_by_norm},
                                      {"clip_grad_norm", l_clip_grad_norm},
                                      {"clip_grad_value", l_clip_grad_value},
                                      {"same", l_same},

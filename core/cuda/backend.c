@@ -12,7 +12,8 @@ static const vg_backend table = {.abi = VG_ABI,
                                  .reduce = &vg_cuda_reduce,
                                  .index = &vg_cuda_index,
                                  .matmul = &vg_cuda_matmul,
-                                 .conv = &vg_cuda_conv};
+                                 .conv = &vg_cuda_conv,
+                                 .replay = &vg_cuda_replay};
 
 vg_status vg_backend_init(uint32_t host_abi, const vg_backend **out) {
   int n = 0;

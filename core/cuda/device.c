@@ -151,7 +151,7 @@ vg_status vg_cuda_take_fault(vg_device *d, vg_cuda_fault *out) {
   vg_cuda_priv *p = vg_cuda_state(d);
   vg_status st = VG_OK;
   *out = (vg_cuda_fault){0};
-  if (p->graph) return VG_OK;
+  if (vg_cuda_capturing(d)) return VG_OK;
   VG_TRY(d->be->memory->read(d, out, p->fault, sizeof *out));
   if (out->code) VG_TRY(VG_CUDA(cudaMemsetAsync(p->fault, 0, sizeof *p->fault, s)));
 done:

@@ -40,6 +40,24 @@ int64_t vg_cuda_sum_parts(int64_t rows);
 cudaError_t vg_cuda_sum_rows(float *y, const void *x, bool x_bf16, int64_t rows, int64_t channels,
                              double *partial, cudaStream_t stream);
 
+/* ---- clip.cu ---- */
+
+/* Memory of several tensors of f32, by value in a launch. */
+enum { VG_CUDA_LIST = 64, VG_CUDA_LIST_PARTS = 32 };
+typedef struct vg_cuda_list {
+  void *data[VG_CUDA_LIST];
+  int64_t size[VG_CUDA_LIST];
+  int n;
+} vg_cuda_list;
+/* *sum (`first`: instead of adding to it) = the sum of all squares; `partial`: VG_CUDA_LIST *
+   VG_CUDA_LIST_PARTS numbers of scratch memory. */
+cudaError_t vg_cuda_list_squares(const vg_cuda_list *list, double *sum, double *partial, bool first,
+                                 cudaStream_t stream);
+cudaError_t vg_cuda_root_of(float *norm, const double *sum, cudaStream_t stream);
+/* Times min(1, bound / (norm + 1e-6)), NaN included. */
+cudaError_t vg_cuda_list_clip(const vg_cuda_list *list, const float *norm, double bound,
+                              cudaStream_t stream);
+
 /* Several strided operands of one shape; the first is the output. */
 enum { VG_CUDA_DIMS = 8, VG_CUDA_OPERANDS = 4 };
 typedef struct vg_cuda_walk {

@@ -97,5 +97,6 @@ extern const vg_softmax_vt vg_cuda_softmax;
 extern const vg_random_vt vg_cuda_random;
 extern const vg_optim_vt vg_cuda_optim;
 extern const vg_metric_vt vg_cuda_metric;
+extern const vg_replay_vt vg_cuda_replay;
 
 #endif

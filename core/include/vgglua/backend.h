@@ -265,6 +265,12 @@ typedef struct vg_optim_vt {
   vg_status (*sum_squares)(vg_device *, int n, vg_tensor *const *, double *out);
   vg_status (*scale)(vg_device *, int n, vg_tensor *const *, double factor);
   vg_status (*clamp)(vg_device *, int n, vg_tensor *const *, double bound);
+  /* The same without the host, for recorded steps. sum: i64, one element, holds a double; norm: one
+     f32. squares adds the tensors' squares to sum (which it starts when `first`), root takes the
+     square root, clip_by multiplies by min(1, bound / (norm + 1e-6)), NaN included. */
+  vg_status (*squares)(vg_device *, int n, vg_tensor *const *, vg_tensor *sum, bool first);
+  vg_status (*root)(vg_device *, vg_tensor *norm, const vg_tensor *sum);
+  vg_status (*clip_by)(vg_device *, int n, vg_tensor *const *, const vg_tensor *norm, double bound);
 } vg_optim_vt;
 
 typedef struct vg_metric_args {
@@ -286,6 +292,23 @@ typedef struct vg_metric_vt {
                            const vg_tensor *target, const vg_metric_args *);
 } vg_metric_vt;
 
+/* A step recorded once and replayed: what is done on the device between begin and end is only
+   noted, with the addresses of all tensors, and done by every launch. Numbers from the host which
+   change between steps (learning rate, step count) are handed over again by refill: between its two
+   calls the optimizer's updates only do that. Random operations count on. */
+typedef struct vg_replay_vt {
+  vg_status (*begin)(vg_device *, void **recording);
+  vg_status (*end)(vg_device *, void *recording);
+  /* While recording: x, one f32 number, is kept for `read` at every launch. */
+  vg_status (*watch)(vg_device *, void *recording, const vg_tensor *x);
+  vg_status (*refill)(vg_device *, void *recording, bool on);
+  /* Does not wait. Launches count from 1. */
+  vg_status (*launch)(vg_device *, void *recording, uint64_t *number);
+  /* The first n watched numbers of one of the last eight launches; waits for it. */
+  vg_status (*read)(vg_device *, void *recording, uint64_t number, int n, double *out);
+  void (*free)(vg_device *, void *recording); /* in any state */
+} vg_replay_vt;
+
 typedef struct vg_backend {
   uint32_t abi; /* VG_ABI; checked before anything else is read */
   const char *name;
@@ -303,6 +326,7 @@ typedef struct vg_backend {
   const vg_random_vt *random;
   const vg_optim_vt *optim;
   const vg_metric_vt *metric;
+  const vg_replay_vt *replay; /* NULL: steps run one by one */
 } vg_backend;
 
 /* The one symbol a plugin exports. Returns VG_OK and the table, or a failure with vg_error(). */
