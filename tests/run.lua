@@ -1,9 +1,13 @@
 -- Runs busted specs:  vgglua tests/run.lua [path, area or pattern]... [busted options]
 -- "ops", "ops/pool", "tests/ops/pool_spec.lua" and "pool" all work; no argument runs everything.
 -- Also under a stock luajit with vgg.so on LUA_CPATH. Last line: N passed, N failed, N skipped.
--- A test that leaves tensors alive fails.
+-- A test that leaves tensors alive fails. VGG_TEST_DEVICE=cuda makes all tensors there; tests that
+-- are about the CPU ask tests.support.device and are skipped.
 pcall(require, "vgg") -- before busted saves what is loaded, so that every spec sees the same core
 local has_core, core = pcall(require, "vgg.core")
+
+local device = os.getenv "VGG_TEST_DEVICE"
+if has_core and device then core.set_default_device(device) end
 
 local function exists(path)
   local f = io.open(path, "rb")

@@ -26,7 +26,7 @@ vg_device *vglua_check_device(lua_State *L, int arg) {
 }
 
 vg_device *vglua_opt_device(lua_State *L, int arg) {
-  return lua_isnoneornil(L, arg) ? vg_cpu(vglua_context(L)) : vglua_check_device(L, arg);
+  return lua_isnoneornil(L, arg) ? vg_usual_device(vglua_context(L)) : vglua_check_device(L, arg);
 }
 
 static int64_t check_size(lua_State *L, int arg, int index) {

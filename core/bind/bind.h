@@ -43,7 +43,7 @@ int vglua_check_dim(lua_State *L, int arg);
 vg_dtype vglua_check_dtype(lua_State *L, int arg); /* "float32", "bfloat16", "int64", "uint8" */
 vg_dtype vglua_opt_dtype(lua_State *L, int arg, vg_dtype otherwise);
 vg_device *vglua_check_device(lua_State *L, int arg);
-vg_device *vglua_opt_device(lua_State *L, int arg); /* the CPU for nil */
+vg_device *vglua_opt_device(lua_State *L, int arg); /* nil: the usual one */
 /* A shape as a table { 2, 3 } at `arg`, or as the integers from `arg` on. Returns the dimensions.
  */
 int vglua_check_shape(lua_State *L, int arg, int64_t *shape);

@@ -26,7 +26,7 @@ static kind check_kind(lua_State *L, int arg, kind k) {
 }
 
 static kind default_kind(lua_State *L) {
-  return (kind){.dtype = VG_F32, .dev = vg_cpu(vglua_context(L))};
+  return (kind){.dtype = VG_F32, .dev = vg_usual_device(vglua_context(L))};
 }
 
 /* A shape as one table or as leading numbers; *next is the argument after it. */

@@ -73,6 +73,17 @@ static int l_open(lua_State *L) {
   return 1;
 }
 
+/* set_default_device(name): where tensors and layers are made when no device is named */
+static int l_set_default(lua_State *L) {
+  vg_set_usual_device(vglua_check_device(L, 1));
+  return 0;
+}
+
+static int l_get_default(lua_State *L) {
+  lua_pushstring(L, vg_usual_device(vglua_context(L))->name);
+  return 1;
+}
+
 static int l_describe(lua_State *L) {
   char text[256];
   vg_device *d = vglua_opt_device(L, 1);
@@ -99,8 +110,9 @@ static int l_report(lua_State *L) {
   return 1;
 }
 
+/* set_threads(n [, device]): the CPU's, when no device is named */
 static int l_set_threads(lua_State *L) {
-  vg_device *d = vglua_opt_device(L, 2);
+  vg_device *d = lua_isnoneornil(L, 2) ? vg_cpu(vglua_context(L)) : vglua_check_device(L, 2);
   if (!d->be->device->set_threads) return vglua_return(L, vg_unsupported(d, "set_threads"));
   return vglua_return_n(L, d->be->device->set_threads(d, (int)luaL_checkinteger(L, 1)), 0);
 }
@@ -191,6 +203,8 @@ static const luaL_Reg top[] = {{"manual_seed", l_manual_seed},
                                {"set_deterministic", l_set_deterministic},
                                {"constant_weights", l_constant_weights},
                                {"autocast", l_autocast},
+                               {"set_default_device", l_set_default},
+                               {"get_default_device", l_get_default},
                                {"clock", l_clock},
                                {"wall_clock", l_wall_clock},
                                {NULL, NULL}};

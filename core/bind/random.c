@@ -80,7 +80,7 @@ static int l_randperm(lua_State *L) {
   vg_status st;
   if (n < 0) return luaL_argerror(L, 1, "want a size of 0 or more");
   out = vglua_new_tensor(L);
-  VG_TRY(vg_new(out, vg_cpu(vglua_context(L)), VG_I64, 1, &n));
+  VG_TRY(vg_new(out, vg_usual_device(vglua_context(L)), VG_I64, 1, &n));
   VG_TRY(vg_randperm_(*out, VG_RNG_USER));
 done:
   return vglua_return(L, st);

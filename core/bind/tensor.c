@@ -92,7 +92,7 @@ static int l_from_bytes(lua_State *L) {
   vg_dtype dtype = vglua_opt_dtype(L, 3, VG_F32);
   vg_tensor **out = vglua_new_tensor(L);
   vg_status st;
-  VG_TRY(vg_new(out, vg_cpu(vglua_context(L)), dtype, ndim, shape));
+  VG_TRY(vg_new(out, vg_usual_device(vglua_context(L)), dtype, ndim, shape));
   if (len != (size_t)(*out)->n * vg_dtype_size(dtype))
     VG_TRY(vg_fail(VG_ESHAPE, "from_bytes: %zu bytes do not make a %s tensor of %s", len,
                    vg_shape_str(*out), vg_dtype_name(dtype)));

@@ -55,6 +55,25 @@ static vg_status parse(const char *text, char *name, size_t n, int *index) {
   return VG_OK;
 }
 
+/* `device: GPU 3 asked for, 1 GPU present (cuda:0)` */
+static vg_status absent(const char *name, int index, int count) {
+  bool gpu = !strcmp(name, "cuda");
+  char what[40], range[64];
+  if (gpu)
+    snprintf(what, sizeof what, "GPU %d", index);
+  else
+    snprintf(what, sizeof what, "%s:%d", name, index);
+  if (count > 1)
+    snprintf(range, sizeof range, "%s:0 to %s:%d", name, name, count - 1);
+  else
+    snprintf(range, sizeof range, "%s:0", name);
+  return vg_fail(VG_EDEVICE, "device: %s asked for, %d%s present (%s)", what, count,
+                 !gpu        ? ""
+                 : count > 1 ? " GPUs"
+                             : " GPU",
+                 range);
+}
+
 vg_status vg_device_open(vg_device **out, vg_context *ctx, const char *text) {
   char name[24];
   int index;
@@ -68,9 +87,7 @@ vg_status vg_device_open(vg_device **out, vg_context *ctx, const char *text) {
     *out = ctx->devices[i];
     if ((*out)->be == be && (*out)->index == index) return VG_OK;
   }
-  if (index >= be->device->count())
-    return vg_fail(VG_EDEVICE, "device: %s asked for, %d present (%s:0%s)", text,
-                   be->device->count(), name, be->device->count() > 1 ? ", ..." : "");
+  if (index >= be->device->count()) return absent(name, index, be->device->count());
   if (ctx->ndevices == VG_MAX_DEVICES) return vg_fail(VG_EDEVICE, "device: too many devices open");
   VG_TRY(device_new(out, ctx, be, index));
   ctx->devices[ctx->ndevices++] = *out;
@@ -113,6 +130,10 @@ void vg_constant_weights_end(vg_context *ctx) {
 }
 
 vg_device *vg_cpu(vg_context *ctx) { return ctx->devices[0]; }
+
+vg_device *vg_usual_device(vg_context *ctx) { return ctx->usual ? ctx->usual : vg_cpu(ctx); }
+
+void vg_set_usual_device(vg_device *d) { d->ctx->usual = d; }
 
 vg_status vg_device_synchronise(vg_device *d) {
   return d->be->device->synchronise ? d->be->device->synchronise(d) : VG_OK;

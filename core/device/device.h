@@ -36,6 +36,7 @@ struct vg_context {
   bool want_collect;    /* the pool passed its soft limit: the binding runs a full collection */
   bool tf32;            /* f32 products may round their inputs to TF32 on devices that have it */
   bool deterministic;   /* kernels are pinned, nothing is chosen by timing */
+  vg_device *usual;          /* where tensors are made when nobody says where */
   struct vg_handle *handles; /* every handle given to Lua (autograd/scope.h) */
   struct vg_scope *scope;    /* innermost */
 };
@@ -54,6 +55,9 @@ VG_API vg_status vg_device_open(vg_device **out, vg_context *ctx, const char *na
 VG_API void vg_constant_weights_begin(vg_context *ctx);
 VG_API void vg_constant_weights_end(vg_context *ctx);
 VG_API vg_device *vg_cpu(vg_context *ctx);
+/* The device of new tensors and parameters for which none is named: the CPU until set. */
+VG_API vg_device *vg_usual_device(vg_context *ctx);
+VG_API void vg_set_usual_device(vg_device *d);
 VG_API vg_status vg_device_synchronise(vg_device *d);
 
 /* `op: not implemented by backend 'name'`. */

@@ -9,7 +9,7 @@
 
 static vg_status new_tensor(vg_layer *l, int slot, vg_dtype dtype, int ndim, const int64_t *shape) {
   VG_ASSERT(!l->tensor[slot]);
-  return vg_new(&l->tensor[slot], vg_cpu(l->ctx), dtype, ndim, shape);
+  return vg_new(&l->tensor[slot], vg_usual_device(l->ctx), dtype, ndim, shape);
 }
 
 vg_status vg_layer_param(vg_layer *l, int slot, int ndim, const int64_t *shape) {

@@ -139,6 +139,13 @@ function vgg.is_grad_enabled() end
 ---@return ...
 function vgg.scope(fn, ...) end
 
+---Where tensors and layers are made from now on when no device is named: "cpu", "cuda", "cuda:1".
+function vgg.set_default_device(name) end
+
+---The name of that device.
+---@return string
+function vgg.get_default_device() end
+
 ---Starts all random operations anew from seed.
 function vgg.manual_seed(seed) end
 

@@ -292,3 +292,53 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha,
   return give(h, SHIM_BACKWARD_FILTER, x, xp, w, wp, y, yp, c, (int)algo, workspace, bytes, alpha,
               beta, __func__);
 }
+
+/* ---- which algorithms there are: one that fails, one that is not deterministic, one that is ----
+ */
+
+#define ALGORITHMS_OF(type, count, result, fast, right)                                       \
+  do {                                                                                        \
+    const type list[3] = {                                                                    \
+        {.algo = fast, .status = CUDNN_STATUS_NOT_SUPPORTED, .time = -1},                     \
+        {.algo = fast, .determinism = CUDNN_NON_DETERMINISTIC, .time = 1},                    \
+        {.algo = right, .determinism = CUDNN_DETERMINISTIC, .memory = WORKSPACE, .time = 2}}; \
+    for (*(count) = 0; *(count) < 3 && *(count) < wanted; ++*(count))                         \
+      (result)[*(count)] = list[*(count)];                                                    \
+  } while (0)
+
+cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(
+    cudnnHandle_t h, const cudnnTensorDescriptor_t x, const cudnnFilterDescriptor_t w,
+    const cudnnConvolutionDescriptor_t c, const cudnnTensorDescriptor_t y, const int wanted,
+    int *count, cudnnConvolutionFwdAlgoPerf_t *result) {
+  dnn_handle(h, __func__);
+  check(x, w, c, y, __func__);
+  if (shim_enter(__func__)) return CUDNN_STATUS_NOT_SUPPORTED;
+  ALGORITHMS_OF(cudnnConvolutionFwdAlgoPerf_t, count, result,
+                CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
+                CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM);
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(
+    cudnnHandle_t h, const cudnnFilterDescriptor_t w, const cudnnTensorDescriptor_t y,
+    const cudnnConvolutionDescriptor_t c, const cudnnTensorDescriptor_t x, const int wanted,
+    int *count, cudnnConvolutionBwdDataAlgoPerf_t *result) {
+  dnn_handle(h, __func__);
+  check(x, w, c, y, __func__);
+  if (shim_enter(__func__)) return CUDNN_STATUS_NOT_SUPPORTED;
+  ALGORITHMS_OF(cudnnConvolutionBwdDataAlgoPerf_t, count, result, CUDNN_CONVOLUTION_BWD_DATA_ALGO_0,
+                CUDNN_CONVOLUTION_BWD_DATA_ALGO_1);
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+    cudnnHandle_t h, const cudnnTensorDescriptor_t x, const cudnnTensorDescriptor_t y,
+    const cudnnConvolutionDescriptor_t c, const cudnnFilterDescriptor_t w, const int wanted,
+    int *count, cudnnConvolutionBwdFilterAlgoPerf_t *result) {
+  dnn_handle(h, __func__);
+  check(x, w, c, y, __func__);
+  if (shim_enter(__func__)) return CUDNN_STATUS_NOT_SUPPORTED;
+  ALGORITHMS_OF(cudnnConvolutionBwdFilterAlgoPerf_t, count, result,
+                CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
+  return CUDNN_STATUS_SUCCESS;
+}
