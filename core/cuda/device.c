@@ -79,7 +79,6 @@ static void close_device(vg_device *d) {
   if (!p) return;
   vg_cuda_stream(d);
   if (p->stream) cudaStreamSynchronize(p->stream);
-  vg_cuda_weights_clear(p);
   if (p->tuner_close) p->tuner_close(p->tuner);
   if (p->products_close) p->products_close(p->products);
   vg_cuda_free_deferred(p);
@@ -164,8 +163,13 @@ static vg_status synchronise(vg_device *d) {
   return VG_CUDA(cudaStreamSynchronize(s));
 }
 
+static void forget(vg_device *d) {
+  if (!vg_cuda_capturing(d)) vg_cuda_weights_clear(vg_cuda_state(d));
+}
+
 const vg_device_vt vg_cuda_device = {.count = count,
                                      .open = open_device,
                                      .close = close_device,
                                      .describe = describe,
-                                     .synchronise = synchronise};
+                                     .synchronise = synchronise,
+                                     .forget = forget};

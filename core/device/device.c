@@ -12,6 +12,7 @@
 
 static void device_free(vg_device *d) {
   if (!d) return;
+  if (d->be->device->forget) d->be->device->forget(d); /* what it keeps is the pool's */
   vg_pool_free(d->pool);
   if (d->be->device->close) d->be->device->close(d);
   vg_free(d);
