@@ -166,7 +166,10 @@ static int l_autocast(lua_State *L) {
   static const char *const names[] = {"f32", "bf16", "float32", "bfloat16", NULL};
   vg_context *c = vglua_context(L);
   int rc, before = c->autocast, wanted = luaL_checkoption(L, 1, NULL, names);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (luaL_getmetafield(L, 2, "__call")) /* a model, too */
+    lua_pop(L, 1);
+  else
+    luaL_checktype(L, 2, LUA_TFUNCTION);
   c->autocast = wanted % 2 ? VG_BF16 : VG_F32;
   rc = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
   c->autocast = before;

@@ -5,6 +5,7 @@
 
 #include "cpu/convert.h"
 #include "cpu/cpu.h"
+#include "cpu/hwnc.h"
 
 static int64_t elements(const vg_layout *l, int ndim, const int64_t *shape) {
   (void)l;
@@ -42,6 +43,7 @@ vg_status vg_cpu_convert_layout(vg_device *d, vg_tensor *y, const vg_tensor *x) 
   const vg_tensor *plain = to_blocked ? x : y, *blocked = to_blocked ? y : x;
   int64_t size = (int64_t)vg_dtype_size(x->dtype), block = VG_CPU_BLOCK,
           blocks = x->shape[1] / block, hw = x->shape[2] * x->shape[3];
+  if (x->layout == &vg_cpu_hwnc || y->layout == &vg_cpu_hwnc) return vg_hwnc_convert(d, y, x);
   if (blocked->layout != vg_cpu_blocked() || plain->layout)
     return vg_fail(VG_EINTERNAL, "layout conversion: unknown layout");
 #pragma omp parallel for schedule(static) collapse(2) \

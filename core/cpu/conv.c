@@ -1,6 +1,7 @@
 /* Convolution: the layouts and the calls. */
 #include <string.h>
 
+#include "cpu/bf16_conv.h"
 #include "cpu/blocked.h"
 #include "cpu/conv_choice.h"
 #include "cpu/cpu.h"
@@ -19,6 +20,11 @@ static vg_status layouts(vg_device *d, const vg_tensor *x, const vg_tensor *w,
                          const vg_layout **ly) {
   bool fit = blocks_fit(p, x->shape[1], w->shape[0]);
   (void)d;
+  if (x->dtype == VG_BF16 && vg_bf16_conv_has(x, w, p)) {
+    *lx = vg_bf16_conv_input(x, w);
+    *ly = &vg_cpu_hwnc;
+    return VG_OK;
+  }
   *lx = fit && vg_cpu_can_block(4, x->shape) ? vg_cpu_blocked() : NULL;
   *ly = fit && vg_cpu_can_block(4, yshape) ? vg_cpu_blocked() : NULL;
   return VG_OK;
@@ -76,6 +82,8 @@ done:
 
 static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,
                      const vg_tensor *bias, const vg_conv2d *p) {
+  if (x->dtype == VG_BF16 && vg_bf16_conv_has(x, w, p))
+    return vg_bf16_conv_fwd(d, y, x, w, bias, p);
   if (x->dtype == VG_BF16) return vg_f32_conv_fwd(d, y, x, w, bias, p);
   vg_conv_problem c = problem(d, VG_CONV_FWD, x, w, y, bias != NULL, p);
   if (nothing_to_do(&c, NULL, NULL)) return VG_OK;
@@ -84,6 +92,8 @@ static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_te
 
 static vg_status bwd_data(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *w,
                           const vg_conv2d *p) {
+  if (gy->dtype == VG_BF16 && vg_bf16_conv_has(gx, w, p))
+    return vg_bf16_conv_bwd_data(d, gx, gy, w, p);
   if (gy->dtype == VG_BF16) return vg_f32_conv_bwd_data(d, gx, gy, w, p);
   vg_conv_problem c = problem(d, VG_CONV_BWD_DATA, gx, w, gy, false, p);
   if (nothing_to_do(&c, NULL, NULL)) return VG_OK;
@@ -92,6 +102,8 @@ static vg_status bwd_data(vg_device *d, vg_tensor *gx, const vg_tensor *gy, cons
 
 static vg_status bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
                             const vg_tensor *gy, const vg_conv2d *p) {
+  if (x->dtype == VG_BF16 && vg_bf16_conv_has(x, gw, p))
+    return vg_bf16_conv_bwd_weight(d, gw, gbias, x, gy, p);
   if (x->dtype == VG_BF16) return vg_f32_conv_bwd_weight(d, gw, gbias, x, gy, p);
   vg_conv_problem c = problem(d, VG_CONV_BWD_WEIGHT, x, gw, gy, gbias != NULL, p);
   if (nothing_to_do(&c, gw, gbias)) return VG_OK;

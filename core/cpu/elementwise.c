@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/convert.h"
+#include "cpu/hwnc.h"
 #include "cpu/rows.h"
 #include "cpu/walk.h"
 
@@ -71,12 +72,15 @@ static void run_row(int64_t n, char *const *p, const int64_t *s, const void *arg
 
 static bool is_whole(vg_dtype d) { return d == VG_I64 || d == VG_U8; }
 
-static vg_status run(vg_device *d, job *j, const char *op, const vg_tensor *const *t) {
+static vg_status run(vg_device *d, job *j, const char *op, vg_tensor *out, const vg_tensor *a,
+                     const vg_tensor *b) {
+  const vg_tensor *t[3] = {out, a, b};
   vg_walk w;
   if (!j->fn) return vg_fail(VG_EDTYPE, "%s: not defined for %s", op, vg_dtype_name(t[1]->dtype));
   for (int k = 0; k <= j->nin; k++) j->dtype[k] = t[k]->dtype;
   vg_walk_init(&w, j->nin + 1, t);
   vg_cpu_walk_run(d, &w, run_row, j);
+  vg_hwnc_clean(d, out);
   return VG_OK;
 }
 
@@ -87,17 +91,16 @@ static vg_status unary(vg_device *d, vg_unary op, vg_scalars s, vg_tensor *y, co
   else if (op == VG_POW_SCALAR && s.a == 0.5 && !j.whole)
     op = VG_SQRT;
   j.fn = j.whole ? vg_cpu_unary_i64[op] : j.rows->unary[op];
-  return run(d, &j, "unary operation", (const vg_tensor *[]){y, x});
+  return run(d, &j, "unary operation", y, x, NULL);
 }
 
 static vg_status unary_bwd(vg_device *d, vg_unary op, vg_scalars s, vg_tensor *gx,
                            const vg_tensor *gy, const vg_tensor *x, const vg_tensor *y) {
   job j = {.rows = vg_cpu_rows_get(), .s = s, .nin = x || y ? 2 : 1};
-  const vg_tensor *t[3] = {gx, gy, x ? x : y};
   j.arg[2] = x ? 1 : 2;
   if (op == VG_POW_SCALAR && s.a == 2) op = VG_SQUARE;
   j.fn = j.rows->unary_bwd[op];
-  return run(d, &j, "unary backward", t);
+  return run(d, &j, "unary backward", gx, gy, x ? x : y);
 }
 
 static vg_status binary(vg_device *d, vg_binary op, vg_tensor *y, const vg_tensor *a,
@@ -105,7 +108,7 @@ static vg_status binary(vg_device *d, vg_binary op, vg_tensor *y, const vg_tenso
   job j = {.rows = vg_cpu_rows_get(), .nin = 2, .whole = is_whole(a->dtype) && is_whole(b->dtype)};
   j.arg[2] = 1;
   j.fn = j.whole ? vg_cpu_binary_i64[op] : j.rows->binary[op];
-  return run(d, &j, "binary operation", (const vg_tensor *[]){y, a, b});
+  return run(d, &j, "binary operation", y, a, b);
 }
 
 /* ---- fill ---- */
@@ -143,6 +146,7 @@ static vg_status fill(vg_device *d, vg_tensor *y, double value) {
     vg_cpu_convert_row(y->dtype, j.value, 1, VG_F32, &f, 1, 1);
   vg_walk_init(&w, 1, (const vg_tensor *[]){y});
   vg_cpu_walk_run(d, &w, fill_row, &j);
+  vg_hwnc_clean(d, y);
   return VG_OK;
 }
 
@@ -170,6 +174,7 @@ static vg_status where(vg_device *d, vg_tensor *y, const vg_tensor *mask, const 
   vg_walk w;
   vg_walk_init(&w, 4, (const vg_tensor *[]){y, mask, a, b});
   vg_cpu_walk_run(d, &w, where_row, &y->dtype);
+  vg_hwnc_clean(d, y);
   return VG_OK;
 }
 

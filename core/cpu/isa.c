@@ -47,7 +47,9 @@ static vg_isa machine(void) {
     return i;
   i.simd = VG_SIMD_AVX512;
   if (feature(7, 1, EAX, 5)) i.bf16 = VG_BF16_AVX512;
-  if (feature(7, 0, EDX, 22) && feature(7, 0, EDX, 24) && may_use_tiles()) i.bf16 = VG_BF16_AMX;
+  if (i.bf16 == VG_BF16_AVX512 && feature(7, 0, EDX, 22) && feature(7, 0, EDX, 24) &&
+      may_use_tiles())
+    i.bf16 = VG_BF16_AMX;
   return i;
 }
 #else

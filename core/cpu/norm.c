@@ -3,6 +3,7 @@
    thread does all the passes of a block of channels while its values are in the cache. */
 #include <math.h>
 
+#include "cpu/bf16_norm.h"
 #include "cpu/blocked.h"
 #include "cpu/cpu.h"
 #include "cpu/dense.h"
@@ -193,7 +194,7 @@ done:
   return st;
 }
 
-static bool accepts(const vg_layout *l) { return l == vg_cpu_blocked(); }
+static bool accepts(const vg_layout *l) { return l == vg_cpu_blocked() || l == &vg_cpu_hwnc; }
 
 static const float *values(const vg_tensor *t) { return t ? vg_data(t) : NULL; }
 static float *writable(vg_tensor *t) { return t ? vg_data(t) : NULL; }
@@ -211,9 +212,10 @@ static vg_status bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg
            .invstd = vg_data(invstd),
            .p = p};
   if (x->n == 0) return VG_OK;
-  if (x->dtype == VG_BF16) {
+  if (x->dtype == VG_BF16 || x->layout == &vg_cpu_hwnc) {
     vg_bn_tensors t = {weight, bias, running_mean, running_var, mean, invstd, NULL, NULL};
-    return vg_f32_bn_fwd(d, y, x, &t, p);
+    bool ours = x->dtype == VG_BF16 && x->layout == &vg_cpu_hwnc;
+    return ours ? vg_bf16_bn_fwd(d, y, x, &t, p) : vg_f32_bn_fwd(d, y, x, &t, p);
   }
   describe(&j, x);
   return run(d, &j, &work);
@@ -234,14 +236,15 @@ static vg_status bn_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tens
            .gweight = writable(gweight),
            .gbias = writable(gbias),
            .p = p};
-  if (x->dtype == VG_BF16) {
+  if (x->dtype == VG_BF16 || x->layout == &vg_cpu_hwnc) {
+    bool ours = x->dtype == VG_BF16 && x->layout == &vg_cpu_hwnc;
     vg_bn_tensors t = {.weight = weight,
                        .bias = bias,
                        .mean = (vg_tensor *)(uintptr_t)mean,
                        .invstd = (vg_tensor *)(uintptr_t)invstd,
                        .gweight = gweight,
                        .gbias = gbias};
-    return vg_f32_bn_bwd(d, gx, gy, x, &t, p);
+    return ours ? vg_bf16_bn_bwd(d, gx, gy, x, &t, p) : vg_f32_bn_bwd(d, gx, gy, x, &t, p);
   }
   describe(&j, x);
   return run(d, &j, &work);

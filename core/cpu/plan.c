@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
+#include "cpu/hwnc.h"
 #include "cpu/through_f32.h"
 
 static int count(void) { return 1; }
@@ -129,13 +130,15 @@ static vg_status max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf 
 }
 static vg_status max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_buf *ws,
                          const vg_pool2d *p) {
-  return gy->dtype == VG_BF16 ? vg_cpu_pool.max_bwd(d, gx, gy, ws, p) : VG_OK;
+  return gy->dtype == VG_BF16 || gy->layout == &vg_cpu_hwnc ? vg_cpu_pool.max_bwd(d, gx, gy, ws, p)
+                                                            : VG_OK;
 }
 static vg_status avg_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_pool2d *p) {
-  return x->dtype == VG_BF16 ? vg_cpu_pool.avg_fwd(d, y, x, p) : VG_OK;
+  return x->dtype == VG_BF16 || x->layout == &vg_cpu_hwnc ? vg_cpu_pool.avg_fwd(d, y, x, p) : VG_OK;
 }
 static vg_status avg_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_pool2d *p) {
-  return gy->dtype == VG_BF16 ? vg_cpu_pool.avg_bwd(d, gx, gy, p) : VG_OK;
+  return gy->dtype == VG_BF16 || gy->layout == &vg_cpu_hwnc ? vg_cpu_pool.avg_bwd(d, gx, gy, p)
+                                                            : VG_OK;
 }
 static bool blocked(const vg_layout *l) { return vg_cpu_pool.accepts(l); }
 static const vg_pool_vt pool = {.accepts = blocked,

@@ -1,6 +1,7 @@
 /* Pooling: windows of every output row and column, then one plane of pixels after the other. Ours,
    not oneDNN's: oneDNN 2.6 drops NaN where PyTorch propagates it. */
 #include "base/alloc.h"
+#include "cpu/bf16_pool.h"
 #include "cpu/blocked.h"
 #include "cpu/cpu.h"
 #include "cpu/dense.h"
@@ -70,6 +71,9 @@ static vg_status describe(job *j, const vg_tensor *x, const vg_tensor *y, const 
   return VG_OK;
 }
 
+/* Types and layouts for which the f32 kernels are reached by conversion. */
+static bool foreign(const vg_tensor *x) { return x->dtype == VG_BF16 || x->layout == &vg_cpu_hwnc; }
+
 static int team(const vg_device *d, const job *j) {
   return j->planes * j->in < VG_CPU_GRAIN ? 1 : vg_cpu_threads(d);
 }
@@ -81,7 +85,8 @@ static vg_status max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf 
   const float *from = vg_data(x);
   char *arg = NULL;
   vg_status st;
-  if (x->dtype == VG_BF16) return vg_f32_pool_fwd(d, true, y, x, ws, p);
+  if (vg_bf16_pool_has(x, p)) return vg_bf16_max_fwd(d, y, x, ws);
+  if (foreign(x)) return vg_f32_pool_fwd(d, true, y, x, ws, p);
   VG_TRY(describe(&j, x, y, p));
   if (ws) st = vg_buf_take(ws, d, (size_t)(j.planes * j.arg) + 1);
   if (ws && st == VG_OK) arg = ws->ptr;
@@ -101,7 +106,11 @@ static vg_status max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const
   const float *from = vg_data(gy);
   const char *arg = ws->ptr;
   vg_status st;
-  if (gy->dtype == VG_BF16) return vg_f32_pool_bwd(d, true, gx, gy, ws, p);
+  if (vg_bf16_pool_has(gx, p)) {
+    if (!vg_cpu_plans(d)) vg_bf16_max_bwd(d, gx, gy, ws);
+    return VG_OK;
+  }
+  if (foreign(gx)) return vg_f32_pool_bwd(d, true, gx, gy, ws, p);
   VG_TRY(describe(&j, gx, gy, p));
 #pragma omp parallel for schedule(static) num_threads(team(d, &j)) if (team(d, &j) > 1)
   for (int64_t i = 0; i < j.planes; i++)
@@ -116,7 +125,7 @@ static vg_status avg_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const v
   float *to = vg_data(y);
   const float *from = vg_data(x);
   vg_status st;
-  if (x->dtype == VG_BF16) return vg_f32_pool_fwd(d, false, y, x, NULL, p);
+  if (foreign(x)) return vg_f32_pool_fwd(d, false, y, x, NULL, p);
   VG_TRY(describe(&j, x, y, p));
 #pragma omp parallel for schedule(static) num_threads(team(d, &j)) if (team(d, &j) > 1)
   for (int64_t i = 0; i < j.planes; i++)
@@ -131,7 +140,7 @@ static vg_status avg_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const
   float *to = vg_data(gx);
   const float *from = vg_data(gy);
   vg_status st;
-  if (gy->dtype == VG_BF16) return vg_f32_pool_bwd(d, false, gx, gy, NULL, p);
+  if (foreign(gx)) return vg_f32_pool_bwd(d, false, gx, gy, NULL, p);
   VG_TRY(describe(&j, gx, gy, p));
 #pragma omp parallel for schedule(static) num_threads(team(d, &j)) if (team(d, &j) > 1)
   for (int64_t i = 0; i < j.planes; i++)
@@ -141,7 +150,7 @@ done:
   return st;
 }
 
-static bool accepts(const vg_layout *l) { return l == vg_cpu_blocked(); }
+static bool accepts(const vg_layout *l) { return l == vg_cpu_blocked() || l == &vg_cpu_hwnc; }
 
 const vg_pool_vt vg_cpu_pool = {.accepts = accepts,
                                 .max_fwd = max_fwd,

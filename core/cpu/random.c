@@ -7,6 +7,7 @@
 #include "cpu/blocked.h"
 #include "cpu/clones.h"
 #include "cpu/cpu.h"
+#include "cpu/hwnc.h"
 
 enum { LANES = 32, WORDS = 4 * LANES, RUN = 4096 };
 
@@ -150,10 +151,28 @@ static void dropout_run(const fill *f, vg_tensor *y, const vg_tensor *x, int64_t
   }
 }
 
+/* One plane after the other; maps of one pixel as the rows of channels they are. */
+static vg_status dropout_hwnc(vg_device *d, const fill *f, vg_tensor *y, const vg_tensor *x) {
+  vg_hwnc g = vg_hwnc_of(x->shape);
+  int64_t hw = g.h * g.w, run = hw == 1 ? 32 : 1, per = (g.c + run - 1) / run;
+#pragma omp parallel for schedule(static) num_threads(vg_cpu_threads(d)) if (x->n >= VG_CPU_GRAIN)
+  for (int64_t r = 0; r < g.n * per; r++) {
+    int64_t n = r / per, c = r % per * run, left = g.c - c;
+    int64_t at = vg_hwnc_row(&g, n, c / 32) + c % 32;
+    if (run == 1)
+      dropout_run(f, y, x, at, g.pixel, (n * g.c + c) * hw, hw);
+    else
+      dropout_run(f, y, x, at, 1, n * g.c + c, left < 32 ? left : 32);
+  }
+  vg_hwnc_clean(d, y);
+  return VG_OK;
+}
+
 static vg_status dropout(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_stream s, double p) {
   fill f = {.s = s, .p24 = vg_in_24_bits(p), .values = dropout_values};
   int64_t plane = 0, runs = (x->n + RUN - 1) / RUN, block = x->layout ? x->layout->kind : 1;
   f.b = p < 1 ? (float)(1 / (1 - p)) : 0;
+  if (x->layout == &vg_cpu_hwnc) return dropout_hwnc(d, &f, y, x);
   if (x->layout && x->layout != vg_cpu_blocked())
     return vg_fail(VG_EUNSUPPORTED, "dropout: layout %s is not supported", x->layout->name);
   if (x->layout) {

@@ -10,7 +10,7 @@ void (*vg_history_release)(vg_tensor *t);
 
 static void storage_release(vg_storage *s) {
   if (!s || --s->refs > 0) return;
-  vg_buf_give(&s->note);
+  if (s->note) s->note_free(s->note);
   if (s->deleter)
     s->deleter(s->deleter_arg);
   else

@@ -26,7 +26,9 @@ typedef struct vg_storage {
   uint32_t version; /* counts in-place writes; the tape checks it */
   uint64_t id;      /* of its own in the context: an address alone may be somebody else's later */
   vg_buf buf;
-  vg_buf note; /* what the backend worked out about the contents; it knows when it is out of date */
+  /* What the backend worked out about the contents (it knows when that is out of date). */
+  void *note;
+  void (*note_free)(void *note);
   void (*deleter)(void *arg); /* memory that is not the pool's: called instead of giving buf back */
   void *deleter_arg;
 } vg_storage;

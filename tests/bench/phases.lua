@@ -1,12 +1,13 @@
 -- Times the phases of a training step on random images: forward, cross-entropy, backward, Adam.
---   vgglua tests/bench/phases.lua [model [batch [steps]]]    BENCH_CPU_TIME=1: of one thread, in
--- seconds computed instead of seconds passed.
+--   vgglua tests/bench/phases.lua [model [batch [steps [f32 | bf16]]]]    BENCH_CPU_TIME=1: of one
+-- thread, in seconds computed instead of seconds passed.
 package.path = "./?.lua;lua/?.lua;lua/?/init.lua;" .. package.path
 local ffi = require "ffi"
 local vgg = require "vgg"
 local nn, optim, models = vgg.nn, vgg.optim, vgg.models
 
 local name, batch, steps = arg[1] or "vgg16_bn", tonumber(arg[2] or 128), tonumber(arg[3] or 5)
+local precision = arg[4] or "f32"
 ffi.cdef "typedef struct { long s, ns; } bench_time; int clock_gettime(int, bench_time *);"
 
 local now_at = ffi.new "bench_time"
@@ -31,7 +32,7 @@ local least, parts = math.huge, { math.huge, math.huge, math.huge }
 for _ = 1, steps do
   vgg.scope(function()
     local t0 = now()
-    local loss = loss_of(model(images), target)
+    local loss = loss_of(vgg.autocast(precision, model, images), target)
     local t1 = now()
     loss:backward()
     local t2 = now()

@@ -1,0 +1,75 @@
+/* Inner loops of the bf16 engine, compiled once per instruction set and chosen at run time. All
+   work on blocks: 16 rows (images) of 32 channels, 1 KB of bf16 each (cpu/hwnc.h). */
+#ifndef VG_CPU_BF16_H
+#define VG_CPU_BF16_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { VG_TILE = 512 }; /* bf16 of a tile: 16 rows of 32, or 16 rows of 16 pairs */
+
+/* A sum of tile products: `steps` neighbouring tiles of a and of b. */
+typedef struct vg_tile_run {
+  const uint16_t *a, *b;
+} vg_tile_run;
+
+/* c (32 x 32) (+)= sum over runs and steps of A (32 x 32) B (32 x 32). A tile of A holds 16 rows of
+   32; one of B 16 rows of 16 columns, each a pair (B[2r][column], B[2r + 1][column]). c is four
+   tiles of 16 x 16 floats: upper left, upper right, lower left, lower right. */
+typedef struct vg_tile_job {
+  const vg_tile_run *run;
+  int64_t runs, steps;
+  int64_t a_offset; /* added to the a of all runs */
+  int64_t a_lower;  /* from a tile of the upper 16 rows to that of the lower */
+  int64_t b_right;  /* from a tile of the left 16 columns to that of the right */
+  float *c;         /* 64-byte aligned */
+  bool add;
+} vg_tile_job;
+
+/* Per-channel constants of one block of 32 channels in batch normalisation:
+   y = (x - mean) * scale + shift, with relu y >= 0; gx = a g + b (x - mean) + c. */
+typedef struct vg_bf16_bn {
+  float mean[32], scale[32], shift[32], a[32], b[32], c[32];
+  bool relu;
+} vg_bf16_bn;
+
+typedef struct vg_bf16_kernels {
+  const char *name;
+  void (*begin)(void); /* by each thread around its products */
+  void (*end)(void);
+  void (*product)(const vg_tile_job *j);
+  /* y <- c + bias, rounded: 16 rows at y, 16 at y + lower. sums (or NULL): of the first `rows`
+     rounded rows, 32 sums and 32 sums of squares, are added to it. */
+  void (*store)(uint16_t *y, int64_t lower, const float *c, const float *bias, int rows,
+                float *sums);
+  /* 32 rows of 32 (the second 16 at x + lower; those from `rows` on count as zero) as pairs of
+     rows: two tiles of B, `apart` elements from each other. */
+  void (*pairs)(uint16_t *b, int64_t apart, const uint16_t *x, int64_t lower, int rows);
+  /* The same, transposed: two tiles of A with 16 channels as rows. */
+  void (*columns)(uint16_t *a, int64_t apart, const uint16_t *x, int64_t lower, int rows);
+  /* 32 rows of 32 as columns: two tiles of B, whose pairs are neighbours of a row and whose columns
+     are 16 of the rows. */
+  void (*turn)(uint16_t *b, int64_t apart, const uint16_t *x);
+  void (*round)(uint16_t *x, const float *from, int64_t n);
+  /* ---- on n rows of 32 channels that lie densely ---- */
+  void (*sum)(const uint16_t *x, int64_t n, float *sums);     /* adds 32 sums */
+  void (*moments)(const uint16_t *x, int64_t n, float *sums); /* 32 sums, 32 of squares */
+  void (*bn_apply)(uint16_t *y, const uint16_t *x, int64_t n, const vg_bf16_bn *k);
+  /* adds 32 sums of g (masked) and 32 of g (x - mean) */
+  void (*bn_reduce)(const uint16_t *gy, const uint16_t *x, int64_t n, const vg_bf16_bn *k,
+                    float *sums);
+  void (*bn_bwd)(uint16_t *gx, const uint16_t *gy, const uint16_t *x, int64_t n,
+                 const vg_bf16_bn *k);
+  /* Largest of four: the first of equals, a NaN wins (the last one). arg: which, a byte each, or
+     NULL. */
+  void (*max4)(uint16_t *y, uint8_t *arg, const uint16_t *const x[4], int64_t n);
+  void (*max4_bwd)(uint16_t *const gx[4], const uint16_t *gy, const uint8_t *arg, int64_t n);
+} vg_bf16_kernels;
+
+/* The table for this machine. */
+const vg_bf16_kernels *vg_bf16_get(void);
+
+extern const vg_bf16_kernels vg_bf16_base, vg_bf16_avx2, vg_bf16_avx512, vg_bf16_avx512bf16,
+    vg_bf16_amx;
+
+#endif

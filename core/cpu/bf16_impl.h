@@ -1,0 +1,61 @@
+/* The bodies of cpu/bf16.h. Included by one file per instruction set, which defines first
+   BF16_TABLE (the symbol), BF16_NAME and, where it brings the product itself, BF16_OWN_PRODUCT with
+   static functions begin, end and product; deliberately without an include guard. */
+#include <string.h>
+
+#include "cpu/bf16.h"
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
+/* 16 lanes whatever the machine; the compiler cuts them to its registers. */
+typedef float v16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint32_t u16x2 __attribute__((vector_size(64), aligned(4), may_alias)); /* 16 pairs */
+typedef int32_t i16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint16_t h16 __attribute__((vector_size(32), aligned(2), may_alias));
+typedef uint8_t b16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+#define LOAD(p) (*(const v16 *)(const void *)(p))
+#define PAIRS(p) (*(u16x2 *)(void *)(p))
+#define PAIRS_AT(p) (*(const u16x2 *)(const void *)(p))
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE v16 splat(float x) { return x - (v16){0}; }
+INLINE v16 pick(i16 mask, v16 a, v16 b) { return (v16)((mask & (i16)a) | (~mask & (i16)b)); }
+
+INLINE v16 widen(const uint16_t *p) {
+  h16 h = *(const h16 *)(const void *)p;
+  return (v16)(__builtin_convertvector(h, u16x2) << 16);
+}
+
+/* Nearest even; a NaN stays one. */
+INLINE void narrow(uint16_t *p, v16 x) {
+#ifdef __AVX512BF16__
+  _mm256_storeu_si256((__m256i *)(void *)p, (__m256i)_mm512_cvtneps_pbh((__m512)x));
+#else
+  u16x2 u = (u16x2)x, r = u + 0x7fffu + (u >> 16 & 1u);
+  i16 nan = x != x;
+  r = ((u | 0x400000u) & (u16x2)nan) | (r & ~(u16x2)nan);
+  *(h16 *)(void *)p = __builtin_convertvector(r >> 16, h16);
+#endif
+}
+
+#include "cpu/bf16_norm_impl.h"
+#include "cpu/bf16_tile_impl.h"
+
+const vg_bf16_kernels BF16_TABLE = {.name = BF16_NAME,
+                                    .begin = begin,
+                                    .end = end,
+                                    .product = product,
+                                    .store = store,
+                                    .pairs = pairs,
+                                    .columns = columns,
+                                    .turn = turn,
+                                    .round = round_row,
+                                    .sum = sum_rows,
+                                    .moments = moments,
+                                    .bn_apply = bn_apply,
+                                    .bn_reduce = bn_reduce,
+                                    .bn_bwd = bn_bwd,
+                                    .max4 = max4,
+                                    .max4_bwd = max4_bwd};

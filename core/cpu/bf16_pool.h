@@ -1,0 +1,13 @@
+/* The maximum of windows of 2 x 2 in the layout of cpu/hwnc.h. */
+#ifndef VG_CPU_BF16_POOL_H
+#define VG_CPU_BF16_POOL_H
+
+#include "cpu/hwnc.h"
+
+/* Whether this pooling of x, bf16 in that layout, is the one above. */
+bool vg_bf16_pool_has(const vg_tensor *x, const vg_pool2d *p);
+/* As vg_pool_vt's. */
+vg_status vg_bf16_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf *ws);
+void vg_bf16_max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_buf *ws);
+
+#endif

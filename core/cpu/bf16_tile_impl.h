@@ -1,0 +1,163 @@
+/* Tiles: products by emulation, the epilogue of a product, changes of form; part of
+   cpu/bf16_impl.h. */
+
+#ifndef BF16_OWN_PRODUCT
+/* As the manual defines the AMX instruction: within one tile product even and odd elements are
+   summed separately, then both are added to the tile. A product of two bf16 is exact in f32, so
+   that it does not matter whether it is fused with the addition. */
+#ifdef __AVX512F__
+enum { ROWS = 8 };
+#elif defined(__AVX2__)
+enum { ROWS = 2 };
+#else
+enum { ROWS = 1 };
+#endif
+
+static void begin(void) {}
+static void end(void) {}
+
+INLINE void one_tile(float *restrict c, const float (*even)[16], const float (*odd)[16],
+                     const uint16_t *b) {
+  for (int m = 0; m < 16; m += ROWS) {
+    v16 e[ROWS], o[ROWS];
+    for (int r = 0; r < ROWS; r++) e[r] = o[r] = splat(0);
+    for (int p = 0; p < 16; p++) {
+      u16x2 pair = PAIRS_AT(b + 32 * p);
+      v16 b0 = (v16)(pair << 16), b1 = (v16)(pair & 0xffff0000u);
+      for (int r = 0; r < ROWS; r++) {
+        e[r] += splat(even[m + r][p]) * b0;
+        o[r] += splat(odd[m + r][p]) * b1;
+      }
+    }
+    for (int r = 0; r < ROWS; r++) add_to(c + 16 * (m + r), e[r] + o[r]);
+  }
+}
+
+INLINE void unpack(float (*even)[16], float (*odd)[16], const uint16_t *a) {
+  for (int m = 0; m < 16; m++) {
+    u16x2 pair = PAIRS_AT(a + 32 * m);
+    *(v16 *)(void *)even[m] = (v16)(pair << 16);
+    *(v16 *)(void *)odd[m] = (v16)(pair & 0xffff0000u);
+  }
+}
+
+static void product(const vg_tile_job *j) {
+  _Alignas(64) float even[16][16], odd[16][16];
+  if (!j->add) memset(j->c, 0, 4 * 256 * sizeof *j->c);
+  for (int64_t i = 0; i < j->runs; i++) {
+    const uint16_t *a = j->run[i].a + j->a_offset, *b = j->run[i].b;
+    for (int64_t s = 0; s < j->steps; s++, a += VG_TILE, b += VG_TILE)
+      for (int lower = 0; lower < 2; lower++) {
+        unpack(even, odd, a + lower * j->a_lower);
+        one_tile(j->c + 512 * lower, even, odd, b);
+        one_tile(j->c + 512 * lower + 256, even, odd, b + j->b_right);
+      }
+  }
+}
+#endif
+
+static void store(uint16_t *y, int64_t lower, const float *c, const float *bias, int rows,
+                  float *sums) {
+  for (int h = 0; h < 2; h++) {
+    v16 add = bias ? LOAD(bias + 16 * h) : splat(0), s = {0}, q = {0};
+    for (int r = 0; r < 32; r++) {
+      uint16_t *to = y + (r / 16) * lower + 32 * (r % 16) + 16 * h;
+      narrow(to, LOAD(c + 512 * (r / 16) + 256 * h + 16 * (r % 16)) + add);
+      if (!sums || r >= rows) continue;
+      v16 v = widen(to);
+      s += v;
+      q += v * v;
+    }
+    if (!sums) continue;
+    add_to(sums + 16 * h, s);
+    add_to(sums + 32 + 16 * h, q);
+  }
+}
+
+/* ---- changes of form ---- */
+
+/* Rows r and r + 1 as pairs of their elements: channels 0..15 in *lo, the rest in *hi. */
+INLINE void two_rows(u16x2 *lo, u16x2 *hi, const uint16_t *x, const uint16_t *next) {
+  u16x2 a = __builtin_convertvector(*(const h16 *)(const void *)x, u16x2);
+  u16x2 b = __builtin_convertvector(*(const h16 *)(const void *)(x + 16), u16x2);
+  u16x2 c = __builtin_convertvector(*(const h16 *)(const void *)next, u16x2);
+  u16x2 d = __builtin_convertvector(*(const h16 *)(const void *)(next + 16), u16x2);
+  *lo = a | c << 16;
+  *hi = b | d << 16;
+}
+
+INLINE void load_pairs(u16x2 *lo, u16x2 *hi, const uint16_t *x, int64_t lower, int rows) {
+  static const uint16_t none[32];
+  for (int p = 0; p < 16; p++) {
+    const uint16_t *row = x + (p / 8) * lower + 64 * (p % 8);
+    two_rows(&lo[p], &hi[p], 2 * p < rows ? row : none, 2 * p + 1 < rows ? row + 32 : none);
+  }
+}
+
+static void pairs(uint16_t *b, int64_t apart, const uint16_t *x, int64_t lower, int rows) {
+  u16x2 lo[16], hi[16];
+  load_pairs(lo, hi, x, lower, rows);
+  for (int p = 0; p < 16; p++) {
+    PAIRS(b + 32 * p) = lo[p];
+    PAIRS(b + apart + 32 * p) = hi[p];
+  }
+}
+
+/* In place: exchanges the bits of row and column numbers one after the other. */
+#define STAGE(K, A, B)                                       \
+  for (int i = 0; i < 16; i++) {                             \
+    if (i & K) continue;                                     \
+    u16x2 top = t[i], low = t[i | K];                        \
+    t[i] = (u16x2)__builtin_shuffle(top, low, (u16x2)A);     \
+    t[i | K] = (u16x2)__builtin_shuffle(top, low, (u16x2)B); \
+  }
+
+INLINE void transpose(u16x2 *t) {
+#define SET(...) \
+  { __VA_ARGS__ }
+  const u16x2 a1 = SET(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+  const u16x2 b1 = SET(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+  const u16x2 a2 = SET(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+  const u16x2 b2 = SET(2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  const u16x2 a4 = SET(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+  const u16x2 b4 = SET(4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+  const u16x2 a8 = SET(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+  const u16x2 b8 = SET(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+#undef SET
+  STAGE(1, a1, b1)
+  STAGE(2, a2, b2)
+  STAGE(4, a4, b4)
+  STAGE(8, a8, b8)
+}
+
+static void columns(uint16_t *a, int64_t apart, const uint16_t *x, int64_t lower, int rows) {
+  u16x2 lo[16], hi[16];
+  load_pairs(lo, hi, x, lower, rows);
+  transpose(lo);
+  transpose(hi);
+  for (int p = 0; p < 16; p++) {
+    PAIRS(a + 32 * p) = lo[p];
+    PAIRS(a + apart + 32 * p) = hi[p];
+  }
+}
+
+static void turn(uint16_t *b, int64_t apart, const uint16_t *x) {
+  for (int half = 0; half < 2; half++, b += apart) {
+    u16x2 t[16];
+    for (int r = 0; r < 16; r++) t[r] = PAIRS_AT(x + 32 * (16 * half + r));
+    transpose(t);
+    for (int r = 0; r < 16; r++) PAIRS(b + 32 * r) = t[r];
+  }
+}
+
+static void round_row(uint16_t *x, const float *from, int64_t n) {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) narrow(x + i, LOAD(from + i));
+  if (i < n) {
+    float v[16] = {0};
+    uint16_t h[16];
+    memcpy(v, from + i, (size_t)(n - i) * sizeof *v);
+    narrow(h, LOAD(v));
+    memcpy(x + i, h, (size_t)(n - i) * sizeof *h);
+  }
+}

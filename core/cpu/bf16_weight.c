@@ -1,0 +1,123 @@
+#include "cpu/bf16_weight.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { BLOCK = 32 * 32 };
+
+/* What hangs on a weight's storage. */
+typedef struct note {
+  vg_bf16_matrix m;
+  int64_t offset;
+  uint32_t version[2];
+  vg_buf form[2];
+} note;
+
+static void note_free(void *p) {
+  note *n = p;
+  vg_buf_give(&n->form[0]);
+  vg_buf_give(&n->form[1]);
+  vg_free(n);
+}
+
+static int64_t blocks(int64_t n) { return (n + 31) / 32; }
+
+typedef struct job {
+  const vg_bf16_kernels *k;
+  vg_bf16_matrix m;
+  const float *w;
+  uint16_t *to[2]; /* by form; NULL: not wanted */
+} job;
+
+/* One block of 32 x 32 of every tap, rows in order: x[tap][row][column]. */
+static void read_block(const job *j, uint16_t *x, int64_t rb, int64_t cb) {
+  int64_t taps = j->m.taps, c0 = 32 * cb, columns = j->m.columns - c0;
+  uint16_t line[32];
+  if (columns > 32) columns = 32;
+  memset(x, 0, (size_t)(taps * BLOCK) * sizeof *x);
+  for (int64_t r = 32 * rb; r < 32 * rb + 32 && r < j->m.rows; r++) {
+    const float *from = j->w + r * j->m.row + c0 * taps;
+    uint16_t *to = x + r % 32 * 32;
+    if (taps == 1) {
+      j->k->round(to, from, columns);
+      continue;
+    }
+    for (int64_t i = 0; i < columns * taps; i += 32) { /* tap by tap out of the row */
+      int64_t n = columns * taps - i < 32 ? columns * taps - i : 32;
+      j->k->round(line, from + i, n);
+      for (int64_t e = 0, c = i / taps, t = i % taps; e < n; e++) {
+        to[t * BLOCK + c] = line[e];
+        if (++t == taps) t = 0, c++;
+      }
+    }
+  }
+}
+
+static void pack_block(const job *j, uint16_t *x, int64_t rb, int64_t cb) {
+  int64_t taps = j->m.taps, rbs = blocks(j->m.rows), cbs = blocks(j->m.columns);
+  read_block(j, x, rb, cb);
+  for (int64_t t = 0; t < taps; t++) {
+    if (j->to[VG_SUM_COLUMNS])
+      j->k->turn(j->to[VG_SUM_COLUMNS] + ((2 * rb * taps + t) * cbs + cb) * VG_TILE,
+                 taps * cbs * VG_TILE, x + t * BLOCK);
+    if (j->to[VG_SUM_ROWS])
+      j->k->pairs(j->to[VG_SUM_ROWS] + ((2 * cb * taps + t) * rbs + rb) * VG_TILE,
+                  taps * rbs * VG_TILE, x + t * BLOCK, 16 * 32, 32);
+  }
+}
+
+static vg_status pack(vg_device *d, const job *j) {
+  int64_t rbs = blocks(j->m.rows), cbs = blocks(j->m.columns), size = j->m.taps * BLOCK;
+  int threads = rbs * cbs * size < VG_CPU_GRAIN ? 1 : vg_cpu_threads(d);
+  uint16_t *room = vg_alloc((size_t)(threads * size) * sizeof *room);
+  if (!room) return VG_ENOMEM;
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+  for (int part = 0; part < threads; part++)
+    for (int64_t i = rbs * cbs * part / threads; i < rbs * cbs * (part + 1) / threads; i++)
+      pack_block(j, room + part * size, i / cbs, i % cbs);
+  vg_free(room);
+  return VG_OK;
+}
+
+static bool same(const note *n, const vg_tensor *w, const vg_bf16_matrix *m) {
+  return n->offset == w->offset && n->m.rows == m->rows && n->m.columns == m->columns &&
+         n->m.taps == m->taps && n->m.row == m->row;
+}
+
+/* The weight's note for this matrix, its forms dropped if they were another matrix's. */
+static vg_status note_of(note **out, const vg_tensor *w, const vg_bf16_matrix *m) {
+  vg_storage *s = w->storage;
+  if (!s->note || s->note_free != note_free || !same(s->note, w, m)) {
+    note *n = vg_calloc(1, sizeof *n);
+    if (!n) return VG_ENOMEM;
+    n->m = *m;
+    n->offset = w->offset;
+    if (s->note) s->note_free(s->note);
+    s->note = n;
+    s->note_free = note_free;
+  }
+  *out = s->note;
+  return VG_OK;
+}
+
+vg_status vg_bf16_weight(const uint16_t **out, vg_device *d, const vg_tensor *w,
+                         const vg_bf16_matrix *m, vg_bf16_form form) {
+  int64_t size = blocks(m->rows) * blocks(m->columns) * m->taps * BLOCK;
+  uint32_t version = w->storage->version;
+  job j = {.k = vg_bf16_get(), .m = *m, .w = vg_data(w)};
+  note *n;
+  vg_status st;
+  VG_TRY(note_of(&n, w, m));
+  for (int f = 0; f < 2; f++) {
+    bool valid = n->form[f].ptr && n->version[f] == version;
+    if (valid || (f != (int)form && d->ctx->no_grad)) continue;
+    if (!n->form[f].ptr) VG_TRY(vg_buf_take(&n->form[f], d, (size_t)size * sizeof(uint16_t)));
+    n->version[f] = version;
+    j.to[f] = n->form[f].ptr;
+  }
+  if ((j.to[0] || j.to[1]) && !vg_cpu_plans(d)) VG_TRY(pack(d, &j));
+  *out = n->form[form].ptr;
+done:
+  return st;
+}
