@@ -105,6 +105,13 @@ static int l_bf16(lua_State *L) {
   return 2;
 }
 
+/* device.set_tf32(on): products of f32 numbers may round them to TF32 where a device has that */
+static int l_set_tf32(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TBOOLEAN);
+  vglua_context(L)->tf32 = lua_toboolean(L, 1);
+  return 0;
+}
+
 static int l_report(lua_State *L) {
   lua_pushstring(L, vg_registry_report());
   return 1;
@@ -196,6 +203,7 @@ static const luaL_Reg functions[] = {{"memory", l_memory},
                                      {"open", l_open},
                                      {"describe", l_describe},
                                      {"bf16", l_bf16},
+                                     {"set_tf32", l_set_tf32},
                                      {"report", l_report},
                                      {"set_threads", l_set_threads},
                                      {"synchronise", l_synchronise},

@@ -163,6 +163,12 @@ static vg_status synchronise(vg_device *d) {
   return VG_CUDA(cudaStreamSynchronize(s));
 }
 
+/* Compute capability 8.0 and newer, all that we open. */
+static const char *bf16(const vg_device *d) {
+  (void)d;
+  return "tensor cores";
+}
+
 static void forget(vg_device *d) {
   if (!vg_cuda_capturing(d)) vg_cuda_weights_clear(vg_cuda_state(d));
 }
@@ -172,4 +178,5 @@ const vg_device_vt vg_cuda_device = {.count = count,
                                      .close = close_device,
                                      .describe = describe,
                                      .synchronise = synchronise,
+                                     .bf16 = bf16,
                                      .forget = forget};

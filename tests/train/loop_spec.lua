@@ -400,7 +400,7 @@ describe("the loop", function()
       assert.matches("bf16-mixed needs a CPU with AMX-BF16 or AVX512-BF16", e.message, 1, true)
     end
     e = failure(train.Trainer, { max_epochs = 1, precision = "f16" })
-    assert.matches("no 'f16'. Known: 32, bf16-mixed", e.message, 1, true)
+    assert.matches("no 'f16'. Known: 32, tf32, bf16-mixed", e.message, 1, true)
     e = failure(train.Trainer, {})
     assert.matches("give max_epochs, max_steps or max_time", e.message)
   end)

@@ -19,7 +19,7 @@ local shared = {
   { "data", "auto", "where images come from", choices = { "auto", "cifar10", "synthetic" } },
   { "partial_data", false, "accept data files that are shorter than the real ones" },
   { "device", "auto", "auto, cpu, cuda or cuda:N" },
-  { "precision", "32", "arithmetic", choices = { "32", "bf16-mixed" } },
+  { "precision", "32", "arithmetic", choices = { "32", "tf32", "bf16-mixed" } },
   { "threads", nil, "threads of the CPU, default all", type = "int", min = 1 },
   "Run",
   { "run_name", nil, "name of the run, default the time" },
@@ -57,8 +57,10 @@ function M.flags(own, argv, program)
 end
 
 local function check_precision(opt)
-  if opt.device == "auto" then opt.device = "cpu" end
-  if opt.precision ~= "32" then
+  opt.device = require("vgg.train.device").resolve(opt.device)
+  if opt.precision ~= "bf16-mixed" then
+    require("vgg.train.precision").check(opt.precision, opt.device)
+  else
     util.fail("usage", "precision: %s needs a backend with bf16 convolutions, which '%s' is not; "
       .. "use --precision 32", opt.precision, opt.device)
   end
@@ -111,7 +113,7 @@ end
 local function header(s)
   local set, opt = s.set, s.opt
   util.log("info", "vgglua %s  %s", core.version, jit and jit.version or _VERSION)
-  util.log("info", "device  %s; precision %s", core.device.describe(), opt.precision)
+  util.log("info", "device  %s; precision %s", core.device.describe(opt.device), opt.precision)
   util.log("info", "data    %s; %s", s.data_words, tostring(set))
   util.log("info", "model   %s, %s parameters, from %s%s", s.model.body.__name,
     util.count((s.model:num_parameters())), s.place.path,

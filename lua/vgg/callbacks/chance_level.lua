@@ -1,7 +1,7 @@
 -- Warns when the loss stays at ln(classes), the value of guessing, for `steps` steps.
 local util = require "vgg.util"
 
-local ChanceLevel = { name = "chance_level" }
+local ChanceLevel = { name = "chance_level", replayable = true, deferred = true }
 ChanceLevel.__index = ChanceLevel
 
 -- ChanceLevel { steps = 500, tolerance = 0.01 }
@@ -33,6 +33,7 @@ end
 
 -- The mean over about 50 steps, so that the noise of batches does not hide it.
 function ChanceLevel:on_train_step_end(trainer, step)
+  if step.replayed and not step.arrived then return end -- called again when the loss is there
   local classes = trainer.scores.train.classes
   if not classes or self.told then return end
   local chance = math.log(classes)

@@ -4,7 +4,7 @@
 -- logger.
 local core = require "vgg.core"
 
-local EpochPictures = { name = "epoch_pictures" }
+local EpochPictures = { name = "epoch_pictures", replayable = true }
 EpochPictures.__index = EpochPictures
 
 local shown = 16

@@ -5,7 +5,7 @@ local Clock = require "vgg.train.clock"
 local line = require "vgg.train.line"
 local util = require "vgg.util"
 
-local Progress = { name = "progress", order = 100 }
+local Progress = { name = "progress", order = 100, replayable = true }
 Progress.__index = Progress
 
 -- Progress { tty = found out, width = the terminal's, every = 0.1, plain_every = 30 }

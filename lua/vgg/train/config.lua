@@ -59,7 +59,7 @@ function config.of(t)
   }
   local whole = {
     fixed = fixed, flags = o.hyper_parameters, command = config.command(),
-    device = o.device, threads = o.threads, host = core.device.describe(),
+    device = o.device, threads = o.threads, host = core.device.describe(o.device),
     max_epochs = o.max_epochs, max_steps = o.max_steps, max_time = o.max_time,
     started = os.date "!%Y-%m-%dT%H:%M:%SZ",
   }

@@ -6,26 +6,39 @@ local util = require "vgg.util"
 local Feed = {}
 Feed.__index = Feed
 
--- fields: loader, limit (see options.limited), who (the option's name), ordered (no shuffling)
+-- fields: loader, limit (see options.limited), who (the option's name), ordered (no shuffling),
+-- device: where its batches go
 function Feed.new(f)
   local loader = f.loader
   if loader == nil then return nil end
   local all = loader.len and loader:len() or #loader
-  local self = setmetatable({ loader = loader, ordered = f.ordered }, Feed)
+  local self = setmetatable({ loader = loader, ordered = f.ordered, device = f.device }, Feed)
   self.batches = options.limited(f.limit, all, f.who)
   self.all = all
   if all == 0 then util.fail("data", "%s: the loader has no batches", f.who) end
   return self
 end
 
--- Batch k of an epoch (from 0).
-function Feed:get(k, epoch)
+local function get(self, k, epoch)
   local loader = self.loader
   if not self.ordered or not loader.shuffle then return loader:get(k, epoch) end
   loader.shuffle = false
   local x, y = loader:get(k, epoch)
   loader.shuffle = true
   return x, y
+end
+
+local function there(self, tensor)
+  if not self.device or type(tensor) ~= "userdata" or tensor.device == self.device then
+    return tensor
+  end
+  return tensor:to(self.device)
+end
+
+-- Batch k of an epoch (from 0).
+function Feed:get(k, epoch)
+  local x, y = get(self, k, epoch)
+  return there(self, x), there(self, y)
 end
 
 function Feed:size_of(k, y)

@@ -40,7 +40,7 @@ local shared = {
   { "gradient_clip_algorithm", "norm", "what is clipped", choices = { "norm", "value" } },
   { "seed", 0xDEADBEEF, "of weights, order, augmentation, dropout", type = "int", min = 0 },
   { "device", "auto", "auto, cpu, cuda or cuda:N" },
-  { "precision", "32", "arithmetic", choices = { "32", "bf16-mixed" } },
+  { "precision", "32", "arithmetic", choices = { "32", "tf32", "bf16-mixed" } },
   { "emulate_bf16", false, "bf16-mixed on a CPU without bf16 instructions, too: slower than 32" },
   { "threads", nil, "threads of the CPU, default all", type = "int", min = 1 },
   { "memory_limit", nil, "most that tensors may take, as 8GiB", type = "string" },

@@ -55,7 +55,7 @@ local function seed_line(t)
 end
 
 function header.lines(t)
-  local where = ("%s; precision %s"):format(core.device.describe(),
+  local where = ("%s; precision %s"):format(core.device.describe(t.opt.device),
     require("vgg.train.precision").words(t.opt.precision, t.opt.device))
   return {
     "vgglua " .. core.version .. "  " .. (jit and jit.version or _VERSION),

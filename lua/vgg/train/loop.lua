@@ -3,6 +3,7 @@ local Clock = require "vgg.train.clock"
 local core = require "vgg.core"
 local errors = require "vgg.errors"
 local evaluate = require "vgg.train.evaluate"
+local replayed = require "vgg.train.replayed"
 local signals = require "vgg.train.signals"
 local step = require "vgg.train.step"
 local stop = require "vgg.train.stop"
@@ -153,6 +154,7 @@ function loop.fit(t)
   end
   if t.listening then signals.listen(false) end
   t.listening, t.buffers = false, nil
+  pcall(replayed.forget, t)
   if not ok then
     pcall(t.task.optimizer.zero_grad, t.task.optimizer) -- of a step that did not end
     t:call("on_exception", e)

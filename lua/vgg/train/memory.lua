@@ -33,12 +33,13 @@ local function beside(t)
   for _, p in ipairs(t.parameters) do
     own = own + 4 * p.numel * (1 + (p.grad and 1 or 0) + slots)
   end
-  return math.max(0, core.device.memory().live - own * 1.125)
+  return math.max(0, core.device.memory(t.opt.device).live - own * 1.125)
 end
 
 -- The message for an error of kind "memory" raised inside a step, or nil when it cannot be told.
 function memory.explain(t)
-  local limit, size = core.device.memory().limit, t.feeds.train:size_of(t.position.batch + 1)
+  local limit = core.device.memory(t.opt.device).limit
+  local size = t.feeds.train:size_of(t.position.batch + 1)
   if limit == 0 or size < 2 then return nil end
   collectgarbage()
   local o = { batch_size = size, input = image_shape(t), optimizer = twin(t.task.optimizer),

@@ -48,7 +48,7 @@ end
 local function check_precision(o)
   default(o, "precision", "32")
   o.precision = tostring(o.precision)
-  if o.device == "auto" then o.device = "cpu" end
+  o.device = require("vgg.train.device").resolve(o.device)
   o.autocast = require("vgg.train.precision").check(o.precision, o.device, o.emulate_bf16)
 end
 
@@ -86,6 +86,7 @@ function options.read(given)
   default(o, "overfit_batches", 0)
   default(o, "gradient_clip_algorithm", "norm")
   default(o, "runs_dir", "runs")
+  o.device_given = o.device ~= nil
   default(o, "device", "cpu")
   default(o, "deterministic", true)
   for _, name in ipairs { "accumulate_grad_batches", "log_every_n_steps",

@@ -1,5 +1,6 @@
--- What `precision` means on a device: "32", or "bf16-mixed" (convolutions and linear layers in
--- bf16; weights, statistics, loss and optimizer in f32).
+-- What `precision` means on a device: "32"; "tf32" (a GPU's products of f32 numbers rounded to 10
+-- bits of mantissa); or "bf16-mixed" (convolutions and linear layers in bf16; weights, statistics,
+-- loss and optimizer in f32).
 local core = require "vgg.core"
 local util = require "vgg.util"
 
@@ -8,9 +9,15 @@ local precision = {}
 -- Fails unless the device can, and does it faster than f32 or `emulate` says that this is known.
 -- Returns the precision for vgg.autocast.
 function precision.check(name, device, emulate)
+  core.device.set_tf32(name == "tf32")
   if name == "32" then return "f32" end
+  if name == "tf32" then
+    if device:match "^cuda" then return "f32" end
+    util.fail("usage", "precision: tf32 is a format of GPUs, '%s' has none; use --precision 32",
+      device)
+  end
   if name ~= "bf16-mixed" then
-    util.fail("usage", "precision: no '%s'. Known: 32, bf16-mixed", name)
+    util.fail("usage", "precision: no '%s'. Known: 32, tf32, bf16-mixed", name)
   end
   local unit, why = core.device.bf16(device)
   if unit or (emulate and why == "emulated") then return "bf16" end

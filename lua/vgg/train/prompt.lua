@@ -45,6 +45,7 @@ function prompt.open(t, line)
   if not line then signals.hold(true) end
   for module, mode in pairs(modes) do module:set_training(mode) end
   t.task.optimizer:zero_grad()
+  require("vgg.train.replayed").forget(t)
   core.set_rng_state(seed, position)
   if t.clock then t.clock.started = t.clock.started + core.clock() - started end
   if not ok then error(typed, 0) end

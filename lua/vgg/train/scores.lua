@@ -30,8 +30,17 @@ end
 
 -- One batch of n images: loss is its mean.
 function Scores:update(loss, logits, labels, n)
-  self.loss_sum, self.count = self.loss_sum + loss * n, self.count + n
+  self:add_loss(loss, n)
   self.metrics:update(logits, labels)
+end
+
+function Scores:add_loss(loss, n)
+  self.loss_sum, self.count = self.loss_sum + loss * n, self.count + n
+end
+
+-- Steps of which the losses are still to come call add_loss from here.
+local function wait(self)
+  if self.outstanding then self.outstanding() end
 end
 
 -- matrix[true][predicted], counts; nil without classes.
@@ -64,6 +73,7 @@ end
 
 -- { loss =, acc = (of all images), acc_macro = (mean over classes), ... }
 function Scores:values()
+  wait(self)
   local v = { loss = self.loss_sum / self.count }
   for name, metric in pairs(self.metrics.metrics) do
     if name ~= "confusion_matrix" then v[name] = metric:compute() end
@@ -73,12 +83,14 @@ end
 
 -- Mean loss and accuracy alone, for the progress line.
 function Scores:short()
+  wait(self)
   local acc = self.metrics.metrics.acc
   return self.loss_sum / self.count, acc and acc:compute()
 end
 
 -- Plain tables, exact.
 function Scores:state()
+  wait(self)
   return { loss_sum = self.loss_sum, count = self.count, metrics = self.metrics:state() }
 end
 

@@ -2,6 +2,7 @@
 local core = require "vgg.core"
 local config = require "vgg.train.config"
 local Clock = require "vgg.train.clock"
+local device = require "vgg.train.device"
 local evaluate = require "vgg.train.evaluate"
 local Feed = require "vgg.train.feed"
 local log = require "vgg.log"
@@ -18,11 +19,13 @@ local function open_feeds(t, args)
   local o = t.opt
   local overfit = o.overfit_batches ~= 0 and o.overfit_batches or nil
   local train = Feed.new { loader = args.train, limit = overfit or o.limit_train_batches,
-    ordered = overfit ~= nil, who = overfit and "overfit_batches" or "limit_train_batches" }
+    ordered = overfit ~= nil, device = o.device,
+    who = overfit and "overfit_batches" or "limit_train_batches" }
   if not train then error("fit: no training data (train = loader)", 4) end
   if train.batches == 0 then util.fail("usage", "limit_train_batches: no batch is left") end
   local val = Feed.new { loader = overfit and train:plain_loader() or args.valid,
-    ordered = overfit ~= nil, limit = overfit or o.limit_val_batches, who = "limit_val_batches" }
+    ordered = overfit ~= nil, limit = overfit or o.limit_val_batches, who = "limit_val_batches",
+    device = o.device }
   if val and val.batches == 0 then val = nil end
   t.feeds = { train = train, val = val }
 end
@@ -103,12 +106,24 @@ local function sanity_check(t)
   core.set_rng_state(seed, position)
 end
 
+-- Model and batches meet on one device: the option's, else where the model is.
+function setup.place(t)
+  local o, model = t.opt, t.task.model
+  local p = type(model) == "table" and model.parameters and model:parameters()[1]
+  if o.device_given then
+    device.move(model, o.device)
+  elseif type(p) == "userdata" then
+    o.device = p.device
+  end
+end
+
 function setup.fit(t, args)
   local o = t.opt
   core.set_deterministic(o.deterministic)
   if o.threads then core.device.set_threads(o.threads) end
-  if o.memory_limit then core.device.set_memory_limit(o.memory_limit) end
+  if o.memory_limit then core.device.set_memory_limit(o.memory_limit, 0, o.device) end
   t.task = tasks.new(o, args)
+  setup.place(t)
   open_feeds(t, args)
   tasks.prepare(t.task)
   t.parameters = t.task.model:parameters()

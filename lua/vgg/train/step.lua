@@ -1,6 +1,7 @@
 -- One optimiser step: forward and backward over its batches, clipping, update.
 local core = require "vgg.core"
 local nonfinite = require "vgg.train.nonfinite"
+local replayed = require "vgg.train.replayed"
 local signals = require "vgg.train.signals"
 
 local step = {}
@@ -75,6 +76,12 @@ end
 
 -- Batches first..last of the epoch. Returns { loss =, images =, grad_norm =, lr = }.
 function step.run(t, first, last)
+  local entry = replayed.entry(t, first, last)
+  return entry and replayed.run(t, entry, first, last) or step.by_hand(t, first, last)
+end
+
+function step.by_hand(t, first, last)
+  replayed.flush(t)
   local parts, sum, images = t.opt.accumulate_grad_batches, 0, 0
   if t.listening then remember(t, parts) end
   for index = first, last do

@@ -40,6 +40,11 @@ local function configure(t)
   t.schedule = type(schedule) == "function" and schedule(optimizer) or schedule
 end
 
+-- Whether its steps are the ones above.
+function task.is_plain(t)
+  return t.training_step == Task.training_step and t.clip_gradients == Task.clip_gradients
+end
+
 -- Builds a task from the trainer's options and fit's arguments; fit's win.
 function task.new(o, args)
   local t = args.task or args.module or o.task or {}

@@ -40,13 +40,15 @@ end
 local function ready(self, args)
   if args.model or args.module or args.task or not self.task then
     self.task = tasks.new(self.opt, args)
+    setup.place(self)
   end
   setup.callbacks(self)
   if args.ckpt then return setup.load_weights(self, args.ckpt) end
 end
 
 local function pass(self, args, stage, limit, who)
-  local feed = Feed.new { loader = args.data or args[1], limit = limit, who = who }
+  local feed = Feed.new { loader = args.data or args[1], limit = limit, who = who,
+    device = self.opt.device }
   if not feed then error(("%s: no data"):format(stage), 3) end
   return evaluate.run(self, stage, feed, self:stage_scores(stage)), feed
 end

@@ -246,7 +246,10 @@ function apply.edit(t, old, new)
   callbacks(t, old, new, out)
   restarts(old, new, out)
   flags(t, old, new, out)
-  if #out.applied > 0 then configuration(t, out) end
+  if #out.applied > 0 then
+    configuration(t, out)
+    require("vgg.train.replayed").forget(t)
+  end
   return out
 end
 
