@@ -2,6 +2,7 @@
    not oneDNN's: oneDNN 2.6 drops NaN where PyTorch propagates it. */
 #include "base/alloc.h"
 #include "cpu/bf16_pool.h"
+#include "base/window.h"
 #include "cpu/blocked.h"
 #include "cpu/cpu.h"
 #include "cpu/dense.h"
@@ -10,22 +11,15 @@
 /* One dimension: clipped windows and the divisor of the average. */
 static int32_t axis(int32_t *lo, int32_t *hi, float *divisor, int64_t in, int64_t out,
                     const vg_pool2d *p, int dim) {
+  const vg_window_rule r = {p->kernel[dim], p->stride[dim], p->pad[dim], p->adaptive,
+                            p->count_include_pad};
   int32_t widest = 1;
   for (int64_t i = 0; i < out; i++) {
-    int64_t from = i * in / out, to = ((i + 1) * in + out - 1) / out, size = to - from;
-    if (!p->adaptive) {
-      from = i * p->stride[dim] - p->pad[dim];
-      to = from + p->kernel[dim];
-      if (to > in + p->pad[dim]) to = in + p->pad[dim];
-      size = to - from;
-      if (from < 0) from = 0;
-      if (to > in) to = in;
-      if (!p->count_include_pad) size = to - from;
-    }
-    lo[i] = (int32_t)from;
-    hi[i] = (int32_t)to;
-    divisor[i] = (float)size;
-    if (to - from > widest) widest = (int32_t)(to - from);
+    vg_window w = vg_window_at(i, in, out, r);
+    lo[i] = (int32_t)w.from;
+    hi[i] = (int32_t)w.to;
+    divisor[i] = (float)w.size;
+    if (w.to - w.from > widest) widest = (int32_t)(w.to - w.from);
   }
   return widest;
 }

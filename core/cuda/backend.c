@@ -13,6 +13,10 @@ static const vg_backend table = {.abi = VG_ABI,
                                  .index = &vg_cuda_index,
                                  .matmul = &vg_cuda_matmul,
                                  .conv = &vg_cuda_conv,
+                                 .pool = &vg_cuda_pool,
+                                 .norm = &vg_cuda_norm,
+                                 .softmax = &vg_cuda_softmax,
+                                 .random = &vg_cuda_random,
                                  .replay = &vg_cuda_replay};
 
 vg_status vg_backend_init(uint32_t host_abi, const vg_backend **out) {

@@ -44,60 +44,68 @@ VG_HD bool vg_is_whole(int dtype) { return dtype == VG_I64 || dtype == VG_U8; }
 
 /* ---- lines: 16 bytes read or written at once ---- */
 
-template <typename T, int N>
-struct alignas(sizeof(T) * N) vg_pack {
-  T v[N];
-};
-
 /* Elements of T in a line. */
 template <typename T>
 struct vg_line {
   static const int size = 16 / sizeof(T);
 };
 
+/* N is 1 or the size of a line. */
 template <int N>
 __device__ inline void vg_load(float *out, const float *p) {
-  vg_pack<float, N> line = *(const vg_pack<float, N> *)p;
-#pragma unroll
-  for (int i = 0; i < N; i++) out[i] = line.v[i];
+  static_assert(N == 1 || N == 4, "one element or a line");
+  if constexpr (N == 1) {
+    out[0] = *p;
+  } else {
+    float4 v = *(const float4 *)p;
+    out[0] = v.x, out[1] = v.y, out[2] = v.z, out[3] = v.w;
+  }
 }
 template <int N>
 __device__ inline void vg_load(float *out, const vg_bf16 *p) {
-  if (N == 1) {
+  static_assert(N == 1 || N == 8, "one element or a line");
+  if constexpr (N == 1) {
     out[0] = vg_bf16_load(*p);
-    return;
-  }
-  vg_pack<uint32_t, N / 2 ? N / 2 : 1> line = *(const vg_pack<uint32_t, N / 2 ? N / 2 : 1> *)p;
+  } else {
+    uint4 v = *(const uint4 *)p;
+    const uint32_t w[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
-  for (int i = 0; i < N / 2; i++) {
-    out[2 * i] = vg_from_bits(line.v[i] << 16);
-    out[2 * i + 1] = vg_from_bits(line.v[i] & 0xffff0000u);
+    for (int i = 0; i < 4; i++) {
+      out[2 * i] = vg_from_bits(w[i] << 16);
+      out[2 * i + 1] = vg_from_bits(w[i] & 0xffff0000u);
+    }
   }
 }
+/* By intrinsics: a compiler may take an assignment of 16 bytes apart. */
 template <int N>
 __device__ inline void vg_store(float *p, const float *in) {
-  vg_pack<float, N> line;
-#pragma unroll
-  for (int i = 0; i < N; i++) line.v[i] = in[i];
-  *(vg_pack<float, N> *)p = line;
+  if constexpr (N == 1)
+    *p = in[0];
+  else
+    __stwb((float4 *)p, make_float4(in[0], in[1], in[2], in[3]));
 }
 template <int N>
 __device__ inline void vg_store(vg_bf16 *p, const float *in) {
-  if (N == 1) {
+  if constexpr (N == 1)
     *p = vg_bf16_store(in[0]);
-    return;
-  }
-  vg_pack<uint32_t, N / 2 ? N / 2 : 1> line;
-#pragma unroll
-  for (int i = 0; i < N / 2; i++) line.v[i] = vg_bf16_pair(in[2 * i], in[2 * i + 1]);
-  *(vg_pack < uint32_t, N / 2 ? N / 2 : 1 > *)p = line;
+  else
+    __stwb((uint4 *)p, make_uint4(vg_bf16_pair(in[0], in[1]), vg_bf16_pair(in[2], in[3]),
+                                  vg_bf16_pair(in[4], in[5]), vg_bf16_pair(in[6], in[7])));
 }
+/* As many bytes as the line they come from had elements. */
 template <int N>
 __device__ inline void vg_store(uint8_t *p, const float *in) {
-  vg_pack<uint8_t, N> line;
+  uint32_t w[N < 4 ? 1 : N / 4] = {0};
+  if constexpr (N == 1) {
+    *p = (uint8_t)in[0];
+  } else {
 #pragma unroll
-  for (int i = 0; i < N; i++) line.v[i] = (uint8_t)in[i];
-  *(vg_pack<uint8_t, N> *)p = line;
+    for (int i = 0; i < N; i++) w[i / 4] |= (uint32_t)(uint8_t)in[i] << (8 * (i % 4));
+    if constexpr (N == 4)
+      *(uint32_t *)p = w[0];
+    else
+      *(uint2 *)p = make_uint2(w[0], w[1]);
+  }
 }
 
 static inline bool vg_aligned(const void *p) { return ((uintptr_t)p & 15) == 0; }

@@ -9,6 +9,7 @@
 
 #include "base/rng.h"
 #include "base/update.h"
+#include "base/window.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -143,6 +144,95 @@ cudaError_t vg_cuda_select_add(void *y, const int64_t *index, const void *src, i
 /* values and indices: outer x count x inner. */
 cudaError_t vg_cuda_topk(void *values, int64_t *indices, const void *x, int dtype, vg_cuda_lanes l,
                          bool largest, cudaStream_t stream);
+
+/* ---- norm.cu ---- */
+
+/* One batch normalisation over images x pixels = rows, of f32 or (half) bf16. */
+typedef struct vg_cuda_bn {
+  int64_t images, channels, pixels, rows;
+  int64_t chunks, chunk; /* NHWC: rows of a chunk, plain: images */
+  int width;             /* NHWC: columns of a block */
+  bool nhwc, half;
+  bool line; /* x, y and gy can be walked 16 bytes at a time: aligned, and runs a multiple of it */
+  bool training, relu;
+  float eps, momentum;
+  const float *weight, *bias; /* both or neither */
+  float *mean, *invstd;
+} vg_cuda_bn;
+
+/* part: chunks x 2 x channels. */
+cudaError_t vg_cuda_bn_fwd(const vg_cuda_bn *b, void *y, const void *x, double *part,
+                           float *running_mean, float *running_var, cudaStream_t stream);
+/* coefficients: 3 x channels of scratch; gx, gweight, gbias may be NULL, gx may be gy. */
+cudaError_t vg_cuda_bn_bwd(const vg_cuda_bn *b, void *gx, const void *gy, const void *x,
+                           double *part, float *coefficients, float *gweight, float *gbias,
+                           cudaStream_t stream);
+
+/* ---- pool.cu ---- */
+
+/* One pooling, x: images x channels x h x w, y: ... x p x q, f32 or (half) bf16, NHWC or plain. */
+typedef struct vg_cuda_pooling {
+  int64_t channels, h, w, p, q, inputs, outputs;
+  vg_window_rule rule[2]; /* rows, columns */
+  int32_t width;          /* of the widest window */
+  bool wide;              /* places in a window need more than a byte: int32 */
+  bool square2;           /* every window is 2 x 2 at (2i, 2j) */
+  bool nhwc, half, line;  /* line: x and y can be walked 16 bytes at a time */
+  bool small;             /* fewer than 2^31 elements */
+} vg_cuda_pooling;
+
+/* arg: a place for each output, NULL when no backward follows. */
+cudaError_t vg_cuda_max_pool(const vg_cuda_pooling *p, void *y, void *arg, const void *x,
+                             cudaStream_t stream);
+cudaError_t vg_cuda_max_pool_bwd(const vg_cuda_pooling *p, void *gx, const void *gy,
+                                 const void *arg, cudaStream_t stream);
+cudaError_t vg_cuda_avg_pool(const vg_cuda_pooling *p, void *y, const void *x, cudaStream_t stream);
+cudaError_t vg_cuda_avg_pool_bwd(const vg_cuda_pooling *p, void *gx, const void *gy,
+                                 cudaStream_t stream);
+
+/* ---- softmax.cu: f32, contiguous, outer x n x inner ---- */
+
+typedef struct vg_cuda_columns {
+  int64_t count, n, inner; /* count = outer * inner */
+} vg_cuda_columns;
+
+typedef struct vg_cuda_loss {
+  int64_t ignore_index;
+  float label_smoothing;
+  bool mean, each, log_probs; /* each: no reduction; neither: the sum */
+} vg_cuda_loss;
+
+cudaError_t vg_cuda_softmax_fwd(const vg_cuda_columns *c, float *y, const float *x, bool log_too,
+                                cudaStream_t stream);
+cudaError_t vg_cuda_softmax_bwd(const vg_cuda_columns *c, float *gx, const float *gy,
+                                const float *y, bool log_too, cudaStream_t stream);
+/* each: count of scratch, or the result itself without a reduction. Notes the first target outside
+   0..n-1. */
+cudaError_t vg_cuda_cross_entropy(const vg_cuda_columns *c, float *loss, float *each,
+                                  const float *x, const int64_t *target, const vg_cuda_loss *p,
+                                  vg_cuda_fault *fault, cudaStream_t stream);
+/* counted: one number of scratch, for the mean. */
+cudaError_t vg_cuda_cross_entropy_bwd(const vg_cuda_columns *c, float *gx, const float *gloss,
+                                      const float *x, const int64_t *target, const vg_cuda_loss *p,
+                                      int64_t *counted, cudaStream_t stream);
+
+/* ---- random.cu ---- */
+
+enum { VG_CUDA_UNIFORM, VG_CUDA_NORMAL, VG_CUDA_BERNOULLI, VG_CUDA_DROPOUT };
+typedef struct vg_cuda_draw {
+  int kind;
+  float a, b, top; /* as vg_draw_uniform and vg_draw_normal want them; dropout: b is the factor */
+  uint32_t p24;    /* a probability in units of 2^-24 */
+  bool line;       /* y is aligned */
+} vg_cuda_draw;
+
+/* n values into contiguous y. shift: added to the stream's index when the kernel runs, or NULL. */
+cudaError_t vg_cuda_random_fill(void *y, int dtype, int64_t n, vg_stream s, const vg_cuda_draw *k,
+                                const uint64_t *shift, cudaStream_t stream);
+/* y = x * mask / (1 - p); plain tensors come as one image of one channel. */
+cudaError_t vg_cuda_dropout(void *y, const void *x, bool half, int64_t images, int64_t channels,
+                            int64_t pixels, bool nhwc, vg_stream s, const vg_cuda_draw *k,
+                            const uint64_t *shift, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

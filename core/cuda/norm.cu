@@ -1,0 +1,473 @@
+/* Batch normalisation with an optional ReLU. Statistics and sums come from chunks of rows whose
+   borders depend on the shape alone: floats inside a thread, double from there on, combined in
+   order. NHWC: a thread owns the channels of one line of 16 bytes and walks down the rows; plain: a
+   block owns a channel. */
+#include "cuda/device.h"
+
+namespace {
+
+const int THREADS = 256;
+
+struct lanes_of {
+  const float *mean, *invstd, *weight, *bias;
+};
+
+/* y = (x - mean) * scale + shift, in the forward and where its sign is the mask of the ReLU. */
+__device__ inline float normal(float centred, float scale, float shift) {
+  return fmaf(centred, scale, shift);
+}
+__device__ inline float masked(float g, float centred, float scale, float shift, bool relu) {
+  return relu && !(normal(centred, scale, shift) > 0) ? 0.0f : g;
+}
+
+template <int V>
+__device__ inline void get_lanes(lanes_of k, int64_t c, float *mean, float *scale, float *shift) {
+#pragma unroll
+  for (int i = 0; i < V; i++) {
+    mean[i] = k.mean[c + i];
+    scale[i] = (k.weight ? k.weight[c + i] : 1.0f) * k.invstd[c + i];
+    shift[i] = k.bias ? k.bias[c + i] : 0.0f;
+  }
+}
+
+/* ---- NHWC: blocks of blockDim.x columns (lines of a row) by blockDim.y rows ---- */
+
+struct place {
+  int64_t column, channel, lo, hi; /* rows lo..hi of the chunk */
+  bool inside;
+};
+
+/* The second kernel of a pair takes the chunks backwards: what was read last is still in the cache.
+ */
+template <int V>
+__device__ inline place find(const vg_cuda_bn &b, int64_t chunk) {
+  place p;
+  p.column = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+  p.channel = p.column * V;
+  p.inside = p.channel < b.channels;
+  p.lo = chunk * b.chunk;
+  p.hi = p.lo + b.chunk < b.rows ? p.lo + b.chunk : b.rows;
+  return p;
+}
+
+/* Adds up what the rows of threads of a block hold for each channel, and puts both sums, changed by
+   `finish`, into the chunk's place. All threads call. */
+template <int V, typename F>
+__device__ inline void sum_rows(const vg_cuda_bn &b, const place &p, const float *a, const float *o,
+                                F finish) {
+  __shared__ float sa[V * THREADS], so[V * THREADS];
+  int tx = (int)blockDim.x, ty = (int)blockDim.y,
+      thread = (int)(threadIdx.y * blockDim.x + threadIdx.x);
+#pragma unroll
+  for (int v = 0; v < V; v++) {
+    sa[v * THREADS + thread] = a[v];
+    so[v * THREADS + thread] = o[v];
+  }
+  __syncthreads();
+  for (int i = thread; i < tx * V; i += THREADS) {
+    int v = i / tx, x = i % tx;
+    int64_t c = ((int64_t)blockIdx.x * tx + x) * V + v;
+    double ta = 0, to = 0;
+    if (c >= b.channels) continue;
+    for (int y = 0; y < ty; y++) {
+      ta += (double)sa[v * THREADS + y * tx + x];
+      to += (double)so[v * THREADS + y * tx + x];
+    }
+    finish(c, p, ta, to);
+  }
+}
+
+/* Sum and sum of squared deviations of a chunk, reckoned from its first value. */
+template <typename T, int V>
+__global__ void __launch_bounds__(THREADS) stats_nhwc(vg_cuda_bn b, const T *x, double *part) {
+  place p = find<V>(b, blockIdx.y);
+  float sum[V], squares[V], first[V];
+#pragma unroll
+  for (int v = 0; v < V; v++) sum[v] = squares[v] = first[v] = 0;
+  if (p.inside) {
+    vg_load<V>(first, x + p.lo * b.channels + p.channel);
+#pragma unroll 4
+    for (int64_t r = p.lo + threadIdx.y; r < p.hi; r += blockDim.y) {
+      float u[V];
+      vg_load<V>(u, x + r * b.channels + p.channel);
+#pragma unroll
+      for (int v = 0; v < V; v++) {
+        float d = u[v] - first[v];
+        sum[v] += d;
+        squares[v] = fmaf(d, d, squares[v]);
+      }
+    }
+  }
+  int64_t chunk = blockIdx.y;
+  sum_rows<V>(b, p, sum, squares, [=](int64_t c, const place &q, double s, double s2) {
+    double n = (double)(q.hi - q.lo), k = (double)vg_get(x[q.lo * b.channels + c]);
+    part[chunk * 2 * b.channels + c] = n * k + s;
+    part[(chunk * 2 + 1) * b.channels + c] = s2 - s * s / n;
+  });
+}
+
+template <int V>
+__device__ inline void normal_line(float *u, const float *mean, const float *scale,
+                                   const float *shift, bool relu) {
+#pragma unroll
+  for (int v = 0; v < V; v++) {
+    u[v] = normal(u[v] - mean[v], scale[v], shift[v]);
+    if (relu) u[v] = u[v] < 0 ? 0.0f : u[v];
+  }
+}
+
+template <typename T, int V>
+__global__ void __launch_bounds__(THREADS) apply_nhwc(vg_cuda_bn b, T *y, const T *x, lanes_of k) {
+  place p = find<V>(b, (int64_t)gridDim.y - 1 - blockIdx.y);
+  float mean[V], scale[V], shift[V];
+  if (!p.inside) return;
+  get_lanes<V>(k, p.channel, mean, scale, shift);
+  int64_t r = p.hi - 1 - threadIdx.y, down = blockDim.y;
+  for (; r - down >= p.lo; r -= 2 * down) { /* two rows: both loads are under way before a store */
+    float u[V], o[V];
+    vg_load<V>(u, x + r * b.channels + p.channel);
+    vg_load<V>(o, x + (r - down) * b.channels + p.channel);
+    normal_line<V>(u, mean, scale, shift, b.relu);
+    normal_line<V>(o, mean, scale, shift, b.relu);
+    vg_store<V>(y + r * b.channels + p.channel, u);
+    vg_store<V>(y + (r - down) * b.channels + p.channel, o);
+  }
+  if (r >= p.lo) {
+    float u[V];
+    vg_load<V>(u, x + r * b.channels + p.channel);
+    normal_line<V>(u, mean, scale, shift, b.relu);
+    vg_store<V>(y + r * b.channels + p.channel, u);
+  }
+}
+
+/* Sums of g and of g * (x - mean). */
+template <typename T, int V>
+__global__ void __launch_bounds__(THREADS)
+    sums_nhwc(vg_cuda_bn b, const T *gy, const T *x, lanes_of k, double *part) {
+  place p = find<V>(b, blockIdx.y);
+  float mean[V], scale[V], shift[V], sg[V], sx[V];
+#pragma unroll
+  for (int v = 0; v < V; v++) sg[v] = sx[v] = 0;
+  if (p.inside) {
+    get_lanes<V>(k, p.channel, mean, scale, shift);
+#pragma unroll 2
+    for (int64_t r = p.lo + threadIdx.y; r < p.hi; r += blockDim.y) {
+      float g[V], u[V];
+      vg_load<V>(g, gy + r * b.channels + p.channel);
+      vg_load<V>(u, x + r * b.channels + p.channel);
+#pragma unroll
+      for (int v = 0; v < V; v++) {
+        float d = u[v] - mean[v], m = masked(g[v], d, scale[v], shift[v], b.relu);
+        sg[v] += m;
+        sx[v] = fmaf(m, d, sx[v]);
+      }
+    }
+  }
+  int64_t chunk = blockIdx.y;
+  sum_rows<V>(b, p, sg, sx, [=](int64_t c, const place &, double g, double gx) {
+    part[chunk * 2 * b.channels + c] = g;
+    part[(chunk * 2 + 1) * b.channels + c] = gx;
+  });
+}
+
+/* gx = a * g + b * (x - mean) + c; coefficients: 3 x channels. */
+template <typename T, int V>
+__global__ void __launch_bounds__(THREADS)
+    bwd_nhwc(vg_cuda_bn b, T *gx, const T *gy, const T *x, lanes_of k, const float *coefficients) {
+  place p = find<V>(b, (int64_t)gridDim.y - 1 - blockIdx.y);
+  float mean[V], scale[V], shift[V], ca[V], cb[V], cc[V];
+  if (!p.inside) return;
+  get_lanes<V>(k, p.channel, mean, scale, shift);
+#pragma unroll
+  for (int v = 0; v < V; v++) {
+    ca[v] = coefficients[p.channel + v];
+    cb[v] = coefficients[b.channels + p.channel + v];
+    cc[v] = coefficients[2 * b.channels + p.channel + v];
+  }
+  for (int64_t r = p.hi - 1 - threadIdx.y; r >= p.lo; r -= blockDim.y) {
+    float g[V], u[V];
+    vg_load<V>(g, gy + r * b.channels + p.channel);
+    vg_load<V>(u, x + r * b.channels + p.channel);
+#pragma unroll
+    for (int v = 0; v < V; v++) {
+      float d = u[v] - mean[v], m = masked(g[v], d, scale[v], shift[v], b.relu);
+      g[v] = fmaf(ca[v], m, fmaf(cb[v], d, cc[v]));
+    }
+    vg_store<V>(gx + r * b.channels + p.channel, g);
+  }
+}
+
+/* ---- plain: blocks x over the channels, y over chunks of images ---- */
+
+/* Calls f(offset) for every line of V elements of the block's channel and chunk. */
+template <int V, typename F>
+__device__ inline void each_plain(const vg_cuda_bn &b, int64_t chunk, F f) {
+  int64_t c = blockIdx.x, first = chunk * b.chunk;
+  int64_t images = first + b.chunk < b.images ? b.chunk : b.images - first;
+  uint32_t lines = (uint32_t)(b.pixels / V);
+  for (int64_t i = threadIdx.x; i < images * lines; i += THREADS) {
+    int64_t image = images * lines < (int64_t)1 << 31 ? (int64_t)((uint32_t)i / lines) : i / lines;
+    f(((first + image) * b.channels + c) * b.pixels + (i - image * lines) * V);
+  }
+}
+
+__device__ inline double chunk_count(const vg_cuda_bn &b, int64_t chunk) {
+  int64_t first = chunk * b.chunk, images = first + b.chunk < b.images ? b.chunk : b.images - first;
+  return (double)(images * b.pixels);
+}
+
+template <typename T, int V>
+__global__ void __launch_bounds__(THREADS) stats_plain(vg_cuda_bn b, const T *x, double *part) {
+  int64_t chunk = blockIdx.y, c = blockIdx.x;
+  float k = vg_get(x[(chunk * b.chunk * b.channels + c) * b.pixels]), sum = 0, squares = 0;
+  each_plain<V>(b, chunk, [&](int64_t at) {
+    float u[V];
+    vg_load<V>(u, x + at);
+#pragma unroll
+    for (int v = 0; v < V; v++) {
+      float d = u[v] - k;
+      sum += d;
+      squares = fmaf(d, d, squares);
+    }
+  });
+  double s = vg_block_sum((double)sum), s2 = vg_block_sum((double)squares);
+  double n = chunk_count(b, chunk);
+  if (threadIdx.x) return;
+  part[chunk * 2 * b.channels + c] = n * (double)k + s;
+  part[(chunk * 2 + 1) * b.channels + c] = s2 - s * s / n;
+}
+
+template <typename T, int V>
+__global__ void __launch_bounds__(THREADS) apply_plain(vg_cuda_bn b, T *y, const T *x, lanes_of k) {
+  float mean, scale, shift;
+  get_lanes<1>(k, blockIdx.x, &mean, &scale, &shift);
+  each_plain<V>(b, (int64_t)gridDim.y - 1 - blockIdx.y, [&](int64_t at) {
+    float u[V];
+    vg_load<V>(u, x + at);
+#pragma unroll
+    for (int v = 0; v < V; v++) {
+      u[v] = normal(u[v] - mean, scale, shift);
+      if (b.relu) u[v] = u[v] < 0 ? 0.0f : u[v];
+    }
+    vg_store<V>(y + at, u);
+  });
+}
+
+template <typename T, int V>
+__global__ void __launch_bounds__(THREADS)
+    sums_plain(vg_cuda_bn b, const T *gy, const T *x, lanes_of k, double *part) {
+  float mean, scale, shift, sg = 0, sx = 0;
+  int64_t chunk = blockIdx.y, c = blockIdx.x;
+  get_lanes<1>(k, c, &mean, &scale, &shift);
+  each_plain<V>(b, chunk, [&](int64_t at) {
+    float g[V], u[V];
+    vg_load<V>(g, gy + at);
+    vg_load<V>(u, x + at);
+#pragma unroll
+    for (int v = 0; v < V; v++) {
+      float d = u[v] - mean, m = masked(g[v], d, scale, shift, b.relu);
+      sg += m;
+      sx = fmaf(m, d, sx);
+    }
+  });
+  double tg = vg_block_sum((double)sg), tx = vg_block_sum((double)sx);
+  if (threadIdx.x) return;
+  part[chunk * 2 * b.channels + c] = tg;
+  part[(chunk * 2 + 1) * b.channels + c] = tx;
+}
+
+template <typename T, int V>
+__global__ void __launch_bounds__(THREADS)
+    bwd_plain(vg_cuda_bn b, T *gx, const T *gy, const T *x, lanes_of k, const float *coefficients) {
+  float mean, scale, shift, ca = coefficients[blockIdx.x],
+                            cb = coefficients[b.channels + blockIdx.x],
+                            cc = coefficients[2 * b.channels + blockIdx.x];
+  get_lanes<1>(k, blockIdx.x, &mean, &scale, &shift);
+  each_plain<V>(b, (int64_t)gridDim.y - 1 - blockIdx.y, [&](int64_t at) {
+    float g[V], u[V];
+    vg_load<V>(g, gy + at);
+    vg_load<V>(u, x + at);
+#pragma unroll
+    for (int v = 0; v < V; v++) {
+      float d = u[v] - mean, m = masked(g[v], d, scale, shift, b.relu);
+      g[v] = fmaf(ca, m, fmaf(cb, d, cc));
+    }
+    vg_store<V>(gx + at, g);
+  });
+}
+
+/* ---- from the chunks to the channels: 32 channels by 8 runs of chunks a block ---- */
+
+/* Values in a chunk, of whichever form. */
+__device__ inline double count_of(const vg_cuda_bn &b, int64_t chunk) {
+  int64_t whole = b.nhwc ? b.rows : b.images, first = chunk * b.chunk;
+  int64_t n = first + b.chunk < whole ? b.chunk : whole - first;
+  return (double)n * (b.nhwc ? 1.0 : (double)b.pixels);
+}
+
+/* The sum over the eight runs, in every thread of the column. */
+__device__ inline double column_sum(double v) {
+  __shared__ double all[8][33];
+  __syncthreads();
+  all[threadIdx.y][threadIdx.x] = v;
+  __syncthreads();
+  v = 0;
+  for (int y = 0; y < 8; y++) v += all[y][threadIdx.x];
+  return v;
+}
+
+__device__ inline double sum_of(const vg_cuda_bn &b, const double *part, int64_t c, int which) {
+  double s = 0;
+  if (c < b.channels)
+    for (int64_t k = threadIdx.y; k < b.chunks; k += 8) s += part[(k * 2 + which) * b.channels + c];
+  return column_sum(s);
+}
+
+__global__ void __launch_bounds__(THREADS)
+    finish_stats(vg_cuda_bn b, const double *part, float *mean, float *invstd, float *running_mean,
+                 float *running_var) {
+  int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
+  double n = (double)b.rows, m = (double)b.momentum, centre, squares = 0;
+  centre = sum_of(b, part, c, 0) / n;
+  if (c < b.channels)
+    for (int64_t k = threadIdx.y; k < b.chunks; k += 8) {
+      double nk = count_of(b, k), d = part[k * 2 * b.channels + c] - nk * centre;
+      squares += part[(k * 2 + 1) * b.channels + c] + d * d / nk;
+    }
+  squares = column_sum(squares);
+  if (threadIdx.y || c >= b.channels) return;
+  mean[c] = (float)centre;
+  invstd[c] = (float)(1.0 / sqrt(squares / n + (double)b.eps));
+  if (!running_mean) return;
+  running_mean[c] = (float)((1 - m) * (double)running_mean[c] + m * centre);
+  running_var[c] = (float)((1 - m) * (double)running_var[c] + m * squares / (n - 1));
+}
+
+__global__ void __launch_bounds__(THREADS)
+    eval_stats(int64_t channels, float eps, float *mean, float *invstd, const float *running_mean,
+               const float *running_var) {
+  VG_FOR(c, channels) {
+    mean[c] = running_mean[c];
+    invstd[c] = (float)(1.0 / sqrt((double)running_var[c] + (double)eps));
+  }
+}
+
+/* part NULL: statistics which do not depend on x, and nobody wants the sums. */
+__global__ void __launch_bounds__(THREADS)
+    finish_sums(vg_cuda_bn b, const double *part, lanes_of k, float *coefficients, float *gweight,
+                float *gbias) {
+  int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
+  double sg = 0, sx = 0, n = (double)b.rows;
+  if (part) {
+    sg = sum_of(b, part, c, 0);
+    sx = sum_of(b, part, c, 1);
+  }
+  if (threadIdx.y || c >= b.channels) return;
+  double is = (double)k.invstd[c];
+  float a = (k.weight ? k.weight[c] : 1.0f) * k.invstd[c];
+  if (gbias) gbias[c] = (float)sg;
+  if (gweight) gweight[c] = (float)(sx * is);
+  coefficients[c] = a;
+  coefficients[b.channels + c] = b.training ? (float)(-(double)a * is * is * sx / n) : 0.0f;
+  coefficients[2 * b.channels + c] = b.training ? (float)(-(double)a * sg / n) : 0.0f;
+}
+
+/* ---- launching ---- */
+
+struct shape {
+  dim3 grid, block;
+};
+
+template <int V>
+shape shape_of(const vg_cuda_bn *b) {
+  shape s;
+  if (!b->nhwc) {
+    s.grid = dim3((unsigned)b->channels, (unsigned)b->chunks);
+    s.block = dim3(THREADS);
+    return s;
+  }
+  s.block = dim3((unsigned)b->width, (unsigned)(THREADS / b->width));
+  s.grid = dim3((unsigned)((b->channels / V + b->width - 1) / b->width), (unsigned)b->chunks);
+  return s;
+}
+
+lanes_of lanes(const vg_cuda_bn *b) { return lanes_of{b->mean, b->invstd, b->weight, b->bias}; }
+
+template <typename T, int V>
+void launch_fwd(const vg_cuda_bn *b, T *y, const T *x, double *part, float *running_mean,
+                float *running_var, cudaStream_t stream) {
+  shape s = shape_of<V>(b);
+  if (b->training && b->nhwc)
+    VG_LAUNCH((stats_nhwc<T, V>), s.grid, s.block, 0, stream, *b, x, part);
+  else if (b->training)
+    VG_LAUNCH((stats_plain<T, V>), s.grid, s.block, 0, stream, *b, x, part);
+  if (b->training)
+    VG_LAUNCH(finish_stats, (unsigned)((b->channels + 31) / 32), dim3(32, 8), 0, stream, *b, part,
+              b->mean, b->invstd, running_mean, running_var);
+  else
+    VG_LAUNCH(eval_stats, vg_blocks(b->channels, THREADS), THREADS, 0, stream, b->channels, b->eps,
+              b->mean, b->invstd, running_mean, running_var);
+  if (b->nhwc)
+    VG_LAUNCH((apply_nhwc<T, V>), s.grid, s.block, 0, stream, *b, y, x, lanes(b));
+  else
+    VG_LAUNCH((apply_plain<T, V>), s.grid, s.block, 0, stream, *b, y, x, lanes(b));
+}
+
+template <typename T, int V>
+void launch_bwd(const vg_cuda_bn *b, T *gx, const T *gy, const T *x, double *part,
+                float *coefficients, float *gweight, float *gbias, cudaStream_t stream) {
+  shape s = shape_of<V>(b);
+  bool sums = b->training || gweight || gbias;
+  if (sums && b->nhwc)
+    VG_LAUNCH((sums_nhwc<T, V>), s.grid, s.block, 0, stream, *b, gy, x, lanes(b), part);
+  else if (sums)
+    VG_LAUNCH((sums_plain<T, V>), s.grid, s.block, 0, stream, *b, gy, x, lanes(b), part);
+  VG_LAUNCH(finish_sums, (unsigned)((b->channels + 31) / 32), dim3(32, 8), 0, stream, *b,
+            sums ? part : (const double *)NULL, lanes(b), coefficients, gweight, gbias);
+  if (!gx) return;
+  if (b->nhwc)
+    VG_LAUNCH((bwd_nhwc<T, V>), s.grid, s.block, 0, stream, *b, gx, gy, x, lanes(b), coefficients);
+  else
+    VG_LAUNCH((bwd_plain<T, V>), s.grid, s.block, 0, stream, *b, gx, gy, x, lanes(b), coefficients);
+}
+
+}  // namespace
+
+extern "C" {
+
+cudaError_t vg_cuda_bn_fwd(const vg_cuda_bn *b, void *y, const void *x, double *part,
+                           float *running_mean, float *running_var, cudaStream_t stream) {
+  float *yf = (float *)y;
+  const float *xf = (const float *)x;
+  vg_bf16 *yh = (vg_bf16 *)y;
+  const vg_bf16 *xh = (const vg_bf16 *)x;
+  if (b->half && b->line)
+    launch_fwd<vg_bf16, 8>(b, yh, xh, part, running_mean, running_var, stream);
+  else if (b->half)
+    launch_fwd<vg_bf16, 1>(b, yh, xh, part, running_mean, running_var, stream);
+  else if (b->line)
+    launch_fwd<float, 4>(b, yf, xf, part, running_mean, running_var, stream);
+  else
+    launch_fwd<float, 1>(b, yf, xf, part, running_mean, running_var, stream);
+  return cudaGetLastError();
+}
+
+cudaError_t vg_cuda_bn_bwd(const vg_cuda_bn *b, void *gx, const void *gy, const void *x,
+                           double *part, float *coefficients, float *gweight, float *gbias,
+                           cudaStream_t stream) {
+  float *to = (float *)gx;
+  const float *gf = (const float *)gy, *xf = (const float *)x;
+  vg_bf16 *toh = (vg_bf16 *)gx;
+  const vg_bf16 *gh = (const vg_bf16 *)gy, *xh = (const vg_bf16 *)x;
+  if (b->half && b->line)
+    launch_bwd<vg_bf16, 8>(b, toh, gh, xh, part, coefficients, gweight, gbias, stream);
+  else if (b->half)
+    launch_bwd<vg_bf16, 1>(b, toh, gh, xh, part, coefficients, gweight, gbias, stream);
+  else if (b->line)
+    launch_bwd<float, 4>(b, to, gf, xf, part, coefficients, gweight, gbias, stream);
+  else
+    launch_bwd<float, 1>(b, to, gf, xf, part, coefficients, gweight, gbias, stream);
+  return cudaGetLastError();
+}
+
+}  // extern "C"
