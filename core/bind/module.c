@@ -63,6 +63,7 @@ static void open_errors(lua_State *L) {
   X(random)        \
   X(optim)         \
   X(replay)        \
+  X(profile)       \
   X(metric)        \
   X(layer)         \
   X(image)

@@ -75,13 +75,20 @@ const char *vg_cpu_bf16(const vg_device *d) {
   return u == VG_BF16_EMULATED ? NULL : vg_bf16_unit_name(u);
 }
 
+static const char *kernel(vg_device *d) {
+  const char *name = vg_cpu_state(d)->kernel;
+  vg_cpu_state(d)->kernel = NULL;
+  return name;
+}
+
 static const vg_device_vt device = {.count = count,
                                     .open = open_device,
                                     .close = vg_cpu_close_device,
                                     .describe = describe,
                                     .set_threads = set_threads,
                                     .forget = forget,
-                                    .bf16 = vg_cpu_bf16};
+                                    .bf16 = vg_cpu_bf16,
+                                    .kernel = kernel};
 
 VG_API const vg_backend vg_cpu_backend = {.abi = VG_ABI,
                                           .name = "cpu",

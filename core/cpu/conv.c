@@ -1,6 +1,7 @@
 /* Convolution: the layouts and the calls. */
 #include <string.h>
 
+#include "cpu/bf16.h"
 #include "cpu/bf16_conv.h"
 #include "cpu/blocked.h"
 #include "cpu/conv_choice.h"
@@ -80,11 +81,17 @@ done:
   return st;
 }
 
+/* Leaves what computed it, for reports. */
+static vg_status by(vg_device *d, const char *name, vg_status st) {
+  vg_cpu_state(d)->kernel = name;
+  return st;
+}
+
 static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,
                      const vg_tensor *bias, const vg_conv2d *p) {
   if (x->dtype == VG_BF16 && vg_bf16_conv_has(x, w, p))
-    return vg_bf16_conv_fwd(d, y, x, w, bias, p);
-  if (x->dtype == VG_BF16) return vg_f32_conv_fwd(d, y, x, w, bias, p);
+    return by(d, vg_bf16_get()->name, vg_bf16_conv_fwd(d, y, x, w, bias, p));
+  if (x->dtype == VG_BF16) return by(d, "through f32", vg_f32_conv_fwd(d, y, x, w, bias, p));
   vg_conv_problem c = problem(d, VG_CONV_FWD, x, w, y, bias != NULL, p);
   if (nothing_to_do(&c, NULL, NULL)) return VG_OK;
   return run(d, &c, x, w, bias, y);
@@ -93,8 +100,8 @@ static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_te
 static vg_status bwd_data(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *w,
                           const vg_conv2d *p) {
   if (gy->dtype == VG_BF16 && vg_bf16_conv_has(gx, w, p))
-    return vg_bf16_conv_bwd_data(d, gx, gy, w, p);
-  if (gy->dtype == VG_BF16) return vg_f32_conv_bwd_data(d, gx, gy, w, p);
+    return by(d, vg_bf16_get()->name, vg_bf16_conv_bwd_data(d, gx, gy, w, p));
+  if (gy->dtype == VG_BF16) return by(d, "through f32", vg_f32_conv_bwd_data(d, gx, gy, w, p));
   vg_conv_problem c = problem(d, VG_CONV_BWD_DATA, gx, w, gy, false, p);
   if (nothing_to_do(&c, NULL, NULL)) return VG_OK;
   return run(d, &c, gx, w, NULL, gy);
@@ -103,8 +110,9 @@ static vg_status bwd_data(vg_device *d, vg_tensor *gx, const vg_tensor *gy, cons
 static vg_status bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias, const vg_tensor *x,
                             const vg_tensor *gy, const vg_conv2d *p) {
   if (x->dtype == VG_BF16 && vg_bf16_conv_has(x, gw, p))
-    return vg_bf16_conv_bwd_weight(d, gw, gbias, x, gy, p);
-  if (x->dtype == VG_BF16) return vg_f32_conv_bwd_weight(d, gw, gbias, x, gy, p);
+    return by(d, vg_bf16_get()->name, vg_bf16_conv_bwd_weight(d, gw, gbias, x, gy, p));
+  if (x->dtype == VG_BF16)
+    return by(d, "through f32", vg_f32_conv_bwd_weight(d, gw, gbias, x, gy, p));
   vg_conv_problem c = problem(d, VG_CONV_BWD_WEIGHT, x, gw, gy, gbias != NULL, p);
   if (nothing_to_do(&c, gw, gbias)) return VG_OK;
   return run(d, &c, x, gw, gbias, gy);

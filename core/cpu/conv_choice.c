@@ -197,6 +197,7 @@ static vg_conv_algorithm rule(const vg_conv_problem *c) {
 
 vg_status vg_conv_run(vg_device *d, const vg_conv_data *t, vg_conv_algorithm a) {
   vg_conv_problem p = *t->c;
+  vg_cpu_state(d)->kernel = names[a];
   if (a == VG_CONV_WINOGRAD) return vg_conv_winograd(d, t);
   if (a == VG_CONV_PIXELS) return vg_conv_pixels(d, t);
   p.algorithm = a == VG_CONV_DIRECT ? VG_DNN_DIRECT : VG_DNN_WINOGRAD;

@@ -5,13 +5,14 @@
 #include "vgglua/backend.h"
 
 typedef struct vg_cpu_priv {
-  int threads;   /* size of the OpenMP team every kernel uses */
-  bool started;  /* its threads flush denormals */
-  bool plan;     /* nothing is computed, only memory is taken (cpu/plan.c) */
-  double macs;   /* of a plan: multiply-accumulates of convolutions and products so far */
-  void *dnn;     /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
-  void *kept;    /* prepared forms of constant weights (cpu/kept.h) */
-  void *choices; /* convolution algorithms (cpu/conv_choice.h) */
+  int threads;        /* size of the OpenMP team every kernel uses */
+  bool started;       /* its threads flush denormals */
+  bool plan;          /* nothing is computed, only memory is taken (cpu/plan.c) */
+  double macs;        /* of a plan: multiply-accumulates of convolutions and products so far */
+  const char *kernel; /* what the last convolution or product was computed by */
+  void *dnn;          /* oneDNN engine and primitive cache, made at first use (cpu/dnn.h) */
+  void *kept;         /* prepared forms of constant weights (cpu/kept.h) */
+  void *choices;      /* convolution algorithms (cpu/conv_choice.h) */
 } vg_cpu_priv;
 
 static inline vg_cpu_priv *vg_cpu_state(const vg_device *d) { return d->priv; }

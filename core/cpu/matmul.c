@@ -2,6 +2,7 @@
    whole team, many small ones are spread over it. */
 #include <string.h>
 
+#include "cpu/bf16.h"
 #include "cpu/bf16_matmul.h"
 #include "cpu/cpu.h"
 #include "cpu/dnn.h"
@@ -31,10 +32,14 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
   int threads = vg_cpu_threads(d), failed = 0;
   vg_few_rows few = {ap, bp, bias ? vg_data(bias) : NULL, cp, m, n, k, lda, ldb, tb == 'T'};
   if (c->n == 0) return VG_OK;
+  vg_cpu_state(d)->kernel = a->dtype == VG_BF16 ? vg_bf16_get()->name : "sgemm";
   if (a->dtype == VG_BF16)
     return vg_bf16_matmul_has(c, a) ? vg_bf16_matmul(d, c, a, b, bias)
                                     : vg_f32_matmul(d, c, a, b, bias);
-  if (batch == 1 && ta == 'N' && vg_few_rows_has(&few)) return vg_few_rows_run(d, &few);
+  if (batch == 1 && ta == 'N' && vg_few_rows_has(&few)) {
+    vg_cpu_state(d)->kernel = "few rows";
+    return vg_few_rows_run(d, &few);
+  }
   if (vg_cpu_plans(d)) return VG_OK;
   if (k == 0) {
     memset(cp, 0, (size_t)c->n * sizeof *cp);

@@ -7,11 +7,13 @@
 
 #include "base/alloc.h"
 #include "device/pool.h"
+#include "device/profile.h"
 #include "device/registry.h"
 #include "vgglua/backend.h"
 
 static void device_free(vg_device *d) {
   if (!d) return;
+  vg_profile_stop(d);
   if (d->be->device->forget) d->be->device->forget(d); /* what it keeps is the pool's */
   vg_pool_free(d->pool);
   if (d->be->device->close) d->be->device->close(d);
@@ -86,7 +88,7 @@ vg_status vg_device_open(vg_device **out, vg_context *ctx, const char *text) {
   VG_TRY(vg_registry_find(&be, name));
   for (int i = 0; i < ctx->ndevices; i++) {
     *out = ctx->devices[i];
-    if ((*out)->be == be && (*out)->index == index) return VG_OK;
+    if (!strcmp((*out)->be->name, be->name) && (*out)->index == index) return VG_OK;
   }
   if (index >= be->device->count()) return absent(name, index, be->device->count());
   if (ctx->ndevices == VG_MAX_DEVICES) return vg_fail(VG_EDEVICE, "device: too many devices open");

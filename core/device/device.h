@@ -17,9 +17,10 @@ typedef struct vg_device {
   const struct vg_backend *be;
   vg_context *ctx;
   struct vg_pool *pool;
-  void *priv;    /* the backend's */
-  int index;     /* ordinal inside the backend */
-  char name[32]; /* "cpu", "cuda:0" */
+  void *priv;                 /* the backend's */
+  struct vg_profile *profile; /* while it is profiled, `be` is not the backend's own table */
+  int index;                  /* ordinal inside the backend */
+  char name[32];              /* "cpu", "cuda:0" */
 } vg_device;
 
 struct vg_context {
@@ -36,7 +37,7 @@ struct vg_context {
   bool want_collect;    /* the pool passed its soft limit: the binding runs a full collection */
   bool tf32;            /* f32 products may round their inputs to TF32 on devices that have it */
   bool deterministic;   /* kernels are pinned, nothing is chosen by timing */
-  vg_device *usual;          /* where tensors are made when nobody says where */
+  vg_device *usual;     /* where tensors are made when nobody says where */
   struct vg_handle *handles; /* every handle given to Lua (autograd/scope.h) */
   struct vg_scope *scope;    /* innermost */
 };

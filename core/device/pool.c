@@ -161,6 +161,7 @@ vg_status vg_buf_take_from(vg_buf *out, vg_pool *p, size_t bytes) {
   ptr = pop(p, cls, rounded);
   if (!ptr) ptr = from_device(p, rounded);
   if (!ptr) return refuse(p, rounded);
+  p->stats.taken++;
   p->stats.live += rounded;
   p->stats.live_blocks++;
   if (p->stats.live > p->stats.peak) p->stats.peak = p->stats.live;

@@ -16,6 +16,7 @@ typedef struct vg_buf {
 typedef struct vg_pool_stats {
   size_t live, peak, cached; /* bytes in use now, at most, and kept for reuse */
   int64_t live_blocks;
+  int64_t taken;            /* requests so far */
   int64_t device_allocs;    /* requests that reached the backend */
   size_t limit, soft_limit; /* 0: none */
 } vg_pool_stats;

@@ -12,6 +12,7 @@ local from = {
   ChanceLevel = "chance_level", ConfusionMatrix = "confusion_matrix", Progress = "progress",
   Estimate = "estimate", Freeze = "freeze", Pictures = "pictures",
   EpochPictures = "epoch_pictures", Attach = "attach", Watch = "watch",
+  Profile = "profile",
 }
 
 return setmetatable(callbacks, {

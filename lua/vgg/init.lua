@@ -6,7 +6,7 @@ local parts = {
   nn = true, optim = true, data = true, train = true, metric = true, models = true, util = true,
   cli = true, checkpoint = true, json = true, callbacks = true, log = true, wandb = true,
   pretty = true, functional = true, plot = true, summary = true, probe = true, show = true,
-  hub = true, attacks = true,
+  hub = true, attacks = true, profile = true,
 }
 
 local vgg = {

@@ -1,8 +1,9 @@
--- vgglua's side of tests/bench/step.py: one whole training step for each line read.
+-- vgglua's side of tests/bench/step.py: one whole training step for each line read, in "f32" or
+-- "bf16".
 local json = require "cjson"
 local vgg = require "vgg"
 
-local folder, batch = arg[1], tonumber(arg[2])
+local folder, batch, precision = arg[1], tonumber(arg[2]), arg[3] or "f32"
 vgg.manual_seed(1)
 local module = vgg.data.CIFAR10DataModule { data_dir = folder, batch_size = batch, seed = 42 }
 module:setup "fit"
@@ -18,7 +19,7 @@ local function step()
   position = position % (#loader - 1) + 1
   local x, y = loader:get(position, 1)
   optimizer:zero_grad()
-  local loss = loss_of(model(x), y)
+  local loss = loss_of(vgg.autocast(precision, model, x), y)
   loss:backward()
   local norm = vgg.optim.grad_norm(parameters)
   optimizer:step { grad_scale = math.min(1, 1 / (norm + 1e-6)) }

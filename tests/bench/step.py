@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Times one whole training step of VGG-16-BN (augmentation, forward, backward, clip, Adam): vgglua against
-PyTorch eager, NCHW and channels_last, in turn in one run.
+"""Times one whole training step of VGG-16-BN (augmentation, forward, backward, clip, Adam): vgglua in f32 and
+bf16-mixed against PyTorch, f32 and bf16 autocast, NCHW and channels_last, eager and torch.compile, in turn in
+one run.
 
-usage: tests/bench/step.sh [--data DIR] [--batch 128] [--threads 2] [--rounds 7]
+usage: tests/bench/step.sh --data DIR [--batch 32,128,512] [--threads 2] [--rounds 7] [--modes f32,bf16,compile]
+                           [--emulate-bf16] [--json FILE]
 
 Every program is a child that does one step a request, so that all of them see the same noise; medians and
-ratios are printed as a table. PyTorch draws its augmentation with albumentations, as the seeds do.
+ratios are printed as a table. PyTorch draws its augmentation with albumentations and uses its fused Adam.
+bf16-mixed of vgglua needs a CPU with bf16 instructions, or --emulate-bf16.
 """
-import argparse, json, os, statistics, subprocess, sys, time
+import argparse, contextlib, json, os, statistics, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -60,10 +63,14 @@ def torch_child(args):
     body = torchvision.models.vgg16_bn()
     model = nn.Sequential(body.features, nn.Flatten(), nn.Linear(512, 4096), nn.ReLU(), nn.Linear(4096, 4096),
                           nn.ReLU(), nn.Linear(4096, 10))
-    layout = torch.channels_last if args.child == "channels_last" else torch.contiguous_format
+    words = args.child.split("+")
+    layout = torch.channels_last if "channels_last" in words else torch.contiguous_format
     model = model.to(memory_format=layout).train()
-    adam = torch.optim.Adam(model.parameters(), lr=1e-4, fused=args.fused)
+    adam = torch.optim.Adam(model.parameters(), lr=1e-4, fused=not args.foreach)
     loss_of = nn.CrossEntropyLoss()
+    run = torch.compile(model) if "compile" in words else model
+    half = "bf16" in words
+    cast = (lambda: torch.autocast("cpu", torch.bfloat16)) if half else contextlib.nullcontext
     position = 0
     print("ready", flush=True)
     for _ in sys.stdin:
@@ -73,7 +80,8 @@ def torch_child(args):
         x = torch.stack([augment(image=images[i])["image"] for i in at]).contiguous(memory_format=layout)
         y = labels[at]
         adam.zero_grad(set_to_none=True)
-        loss = loss_of(model(x), y)
+        with cast():
+            loss = loss_of(run(x), y)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adam.step()
@@ -81,25 +89,39 @@ def torch_child(args):
         print(json.dumps({"ms": 1e3 * (time.perf_counter() - begin), "loss": value}), flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", required=True, help="folder with data_batch_1.bin")
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--vgglua", default=os.path.join(ROOT, "build", "vgglua"))
-    parser.add_argument("--fused", action="store_true", help="PyTorch's fused Adam")
-    parser.add_argument("--child")
-    args = parser.parse_args()
-    if args.child:
-        return torch_child(args)
-    env = dict(os.environ, OMP_NUM_THREADS=str(args.threads), VGG_THREADS=str(args.threads))
-    me = [sys.executable, os.path.abspath(__file__), "--data", args.data, "--batch", str(args.batch),
-          "--threads", str(args.threads)] + (["--fused"] if args.fused else [])
-    children = [
-        Child("vgglua f32", [args.vgglua, "tests/bench/step.lua", args.data, str(args.batch)], env),
-        Child("PyTorch f32 NCHW", me + ["--child", "nchw"], env),
-        Child("PyTorch f32 channels_last", me + ["--child", "channels_last"], env)]
+OURS = {"f32": "f32", "bf16": "bf16-mixed"}
+THEIRS = [("f32", "f32 NCHW", "nchw"), ("f32", "f32 channels_last", "channels_last"),
+          ("bf16", "bf16 channels_last", "bf16+channels_last"), ("compile", "f32 NCHW, compile", "nchw+compile"),
+          ("compile", "f32 channels_last, compile", "channels_last+compile"),
+          ("compile", "bf16 channels_last, compile", "bf16+channels_last+compile")]
+
+
+def has_bf16(args, env):
+    say = "print(require('vgg').core.device.bf16() and 1 or 0)"
+    return subprocess.run([args.vgglua, "-e", say], env=env, cwd=ROOT, capture_output=True, text=True).stdout.strip() == "1"
+
+
+def start(args, batch, env):
+    modes = args.modes.split(",")
+    me = [sys.executable, os.path.abspath(__file__), "--data", args.data, "--batch", str(batch),
+          "--threads", str(args.threads)] + (["--foreach"] if args.foreach else [])
+    ours, theirs = [], []
+    for mode, name in OURS.items():
+        if mode not in modes:
+            continue
+        if mode == "bf16" and not (args.emulate_bf16 or has_bf16(args, env)):
+            print("vgglua bf16-mixed left out: no bf16 instructions here (--emulate-bf16 measures the emulation)")
+            continue
+        ours.append(Child(f"vgglua {name}", [args.vgglua, "tests/bench/step.lua", args.data, str(batch), mode], env))
+    for mode, name, child in THEIRS:
+        if mode in modes:
+            theirs.append(Child(f"PyTorch {name}", me + ["--child", child], env))
+    return ours, theirs
+
+
+def measure(args, batch, env):
+    ours, theirs = start(args, batch, env)
+    children = ours + theirs
     for warm in range(3):
         for c in children:
             c.step(keep=False)
@@ -108,14 +130,44 @@ def main():
             c.step()
     for c in children:
         c.stop()
-    ours = statistics.median(children[0].ms)
-    print(f"batch {args.batch}, {args.threads} threads, {args.rounds} interleaved rounds; whole step with augmentation")
-    print(f"{'program':28} {'median ms':>10} {'min ms':>10} {'peak MB':>9} {'x vgglua':>9} {'last loss':>10}")
+        c.median = statistics.median(c.ms)
+    print(f"batch {batch}, {args.threads} threads, {args.rounds} interleaved rounds; whole step with augmentation")
+    heads = "".join(f"{'x ' + o.name[7:]:>13}" for o in ours)
+    print(f"{'program':36} {'median ms':>10} {'min ms':>10} {'peak MB':>9}{heads} {'last loss':>10}")
     for c in children:
-        m = statistics.median(c.ms)
-        print(f"{c.name:28} {m:10.1f} {min(c.ms):10.1f} {c.peak:9.0f} {m / ours:9.2f} {c.loss[-1]:10.4f}")
-    best = min(statistics.median(c.ms) for c in children[1:])
-    print(f"vgglua is {best / ours:.2f}x PyTorch's best mode")
+        ratios = "".join(f"{c.median / o.median:13.2f}" for o in ours)
+        print(f"{c.name:36} {c.median:10.1f} {min(c.ms):10.1f} {c.peak:9.0f}{ratios} {c.loss[-1]:10.4f}")
+    for o in ours:
+        for what, among in (("best f32 mode", [c for c in theirs if "f32" in c.name]), ("best mode", theirs)):
+            if among:
+                best = min(among, key=lambda c: c.median)
+                print(f"{o.name} is {best.median / o.median:.2f}x PyTorch's {what} ({best.name[8:]}), with "
+                      f"{100 * o.peak / best.peak:.0f} % of its memory")
+    return {"batch": batch, "threads": args.threads,
+            "programs": [{"name": c.name, "ms": c.ms, "median": c.median, "peak_mb": c.peak} for c in children]}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", required=True, help="folder with data_batch_1.bin")
+    parser.add_argument("--batch", default="128", help="one size or several, with commas")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--modes", default="f32,bf16,compile", help="of f32, bf16, compile")
+    parser.add_argument("--vgglua", default=os.path.join(ROOT, "build", "vgglua"))
+    parser.add_argument("--foreach", action="store_true", help="PyTorch's usual Adam, not the fused one")
+    parser.add_argument("--emulate-bf16", action="store_true", help="measure bf16-mixed without its instructions, too")
+    parser.add_argument("--json", help="a file for the numbers")
+    parser.add_argument("--child")
+    args = parser.parse_args()
+    if args.child:
+        args.batch = int(args.batch)
+        return torch_child(args)
+    env = dict(os.environ, OMP_NUM_THREADS=str(args.threads), VGG_THREADS=str(args.threads))
+    results = [measure(args, int(batch), env) for batch in args.batch.split(",")]
+    if args.json:
+        with open(args.json, "w") as f:
+            json.dump(results, f, indent=1)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,8 @@ describe("bf16-mixed", function()
     end)
   end
 
-  for _, s in ipairs { { 4, 32, 64 }, { 128, 64, 10 }, { 33, 50, 7 }, { 1, 512, 96 }, { 5, 40, 1 }, { 70, 1, 9 },
+  for _, s in ipairs { { 4, 32, 64 }, { 128, 64, 10 }, { 33, 50, 7 }, { 1, 512, 96 },
+    { 5, 40, 1 }, { 70, 1, 9 },
     { 1, 1, 1 }, { 40, 96, 130 } } do
     it(("multiplies as f32 does: %dx%d to %d"):format(unpack(s)), function()
       local p = { weight = compare.parameter({ s[3], s[2] }, s[2] ^ -0.5),

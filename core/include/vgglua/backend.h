@@ -67,6 +67,9 @@ typedef struct vg_device_vt {
   /* What computes bf16 products here ("AMX"), NULL: nothing does, they are emulated at a loss. The
      member is NULL where bf16 is not supported at all. */
   const char *(*bf16)(const vg_device *d);
+  /* Which of its algorithms the last call ran ("winograd"), NULL: there is one only; forgets it.
+     For reports; the member may be NULL. */
+  const char *(*kernel)(vg_device *d);
 } vg_device_vt;
 
 typedef struct vg_memory_vt {

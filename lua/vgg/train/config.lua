@@ -12,7 +12,7 @@ for name in ([[resume overwrite run_name runs_dir max_epochs max_steps max_time 
   quiet json log_every_n_steps checkpoint_every checkpoint_every_n_steps patience logger tb_logs
   torch_cache_dir data_root data_url device num_sanity_val_steps limit_test_batches
   check_val_every_n_epoch num_workers summary download pictures
-  memory_limit repl watch emulate_bf16]]):gmatch "%S+" do
+  memory_limit repl watch emulate_bf16 profile]]):gmatch "%S+" do
   free[name] = true
 end
 

@@ -67,6 +67,7 @@ local shared = {
   { "torch_cache_dir", "torch_cache", "where pretrained weights are kept", env = "TORCH_HOME" },
   { "repl", false, "Ctrl-\\ or 'vgglua attach RUN' opens a prompt between two steps" },
   { "watch", false, "apply safe edits of the script while it trains" },
+  { "profile", false, "time every kernel; a table at the end, profile.json in the run" },
   { "json", false, "one JSON object on stdout instead of tables" },
 }
 
@@ -119,8 +120,7 @@ end
 
 local passed = { "max_epochs", "max_steps", "max_time", "accumulate_grad_batches",
   "gradient_clip_val", "gradient_clip_algorithm", "seed", "device", "precision", "emulate_bf16",
-  "threads",
-  "memory_limit", "repl", "watch",
+  "threads", "memory_limit", "repl", "watch", "profile",
   "fast_dev_run", "overfit_batches", "limit_train_batches", "limit_val_batches",
   "limit_test_batches", "num_sanity_val_steps", "run_name", "runs_dir", "resume", "overwrite",
   "monitor", "check_val_every_n_epoch", "checkpoint_every", "checkpoint_every_n_steps",

@@ -8,7 +8,7 @@ for name in ([[model task loss optimizer schedule metrics classes hyper_paramete
   max_epochs max_steps max_time fast_dev_run overfit_batches limit_train_batches limit_val_batches
   limit_test_batches accumulate_grad_batches gradient_clip_val gradient_clip_algorithm
   log_every_n_steps num_sanity_val_steps check_val_every_n_epoch callbacks seed device precision
-  emulate_bf16
+  emulate_bf16 profile
   deterministic monitor mode filename save checkpoint_every_n_steps checkpoint_every run_name
   runs_dir resume overwrite pictures loggers tb_logs progress header threads memory_limit
   repl watch

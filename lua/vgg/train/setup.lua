@@ -49,6 +49,7 @@ function setup.callbacks(t)
   end
   if o.repl then add(callbacks.Attach {}) end
   if o.watch then add(callbacks.Watch {}) end
+  if o.profile then add(callbacks.Profile {}) end
   if o.progress ~= false then add(callbacks.Progress {}) end
   add(callbacks.Checkpoint { filename = o.filename, every = o.checkpoint_every,
     every_n_steps = o.checkpoint_every_n_steps })
