@@ -17,6 +17,8 @@ static const vg_backend table = {.abi = VG_ABI,
                                  .norm = &vg_cuda_norm,
                                  .softmax = &vg_cuda_softmax,
                                  .random = &vg_cuda_random,
+                                 .optim = &vg_cuda_optim,
+                                 .metric = &vg_cuda_metric,
                                  .replay = &vg_cuda_replay};
 
 vg_status vg_backend_init(uint32_t host_abi, const vg_backend **out) {

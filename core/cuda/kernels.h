@@ -234,6 +234,44 @@ cudaError_t vg_cuda_dropout(void *y, const void *x, bool half, int64_t images, i
                             int64_t pixels, bool nhwc, vg_stream s, const vg_cuda_draw *k,
                             const uint64_t *shift, cudaStream_t stream);
 
+/* ---- optim.cu: f32 ---- */
+
+/* Tensors of one launch. A piece is VG_CUDA_PIECE elements of one of them. */
+enum { VG_CUDA_TENSORS = 64, VG_CUDA_PIECE = 8192 };
+typedef struct vg_cuda_tensors {
+  int n;
+  float *p[VG_CUDA_TENSORS]; /* what is changed */
+  const float *g[VG_CUDA_TENSORS];
+  float *m[VG_CUDA_TENSORS], *v[VG_CUDA_TENSORS];
+  int64_t count[VG_CUDA_TENSORS];
+  int64_t pieces[VG_CUDA_TENSORS]; /* of this one and all before */
+  bool line[VG_CUDA_TENSORS];      /* all pointers are aligned */
+} vg_cuda_tensors;
+
+/* live: the numbers in device memory, read when the kernel runs; NULL: k. */
+cudaError_t vg_cuda_adam(const vg_cuda_tensors *t, const vg_adam_numbers *k,
+                         const vg_adam_numbers *live, cudaStream_t stream);
+cudaError_t vg_cuda_sgd(const vg_cuda_tensors *t, const vg_sgd_numbers *k,
+                        const vg_sgd_numbers *live, bool momentum, cudaStream_t stream);
+cudaError_t vg_cuda_scale(const vg_cuda_tensors *t, float factor, cudaStream_t stream);
+cudaError_t vg_cuda_clamp(const vg_cuda_tensors *t, float bound, cudaStream_t stream);
+
+/* ---- metric.cu ---- */
+
+typedef struct vg_cuda_scores {
+  const int64_t *target, *labels; /* labels: NULL when there are scores */
+  const float *scores;            /* classes x inner for each outer index */
+  int64_t count, classes, inner, ignore_index;
+} vg_cuda_scores;
+
+/* Both note the first class outside 0..classes-1, as twice its position (targets) or that plus one
+   (labels), and count nothing then. */
+cudaError_t vg_cuda_confusion(int64_t *counts, const vg_cuda_scores *b, int64_t top_k,
+                              vg_cuda_fault *fault, cudaStream_t stream);
+/* raw: one number of scratch. */
+cudaError_t vg_cuda_calibration(int64_t *bins, int64_t nbins, const vg_cuda_scores *b,
+                                uint32_t *raw, vg_cuda_fault *fault, cudaStream_t stream);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,113 @@
+/* Optimiser steps and clipping: lists of tensors for the kernels, and the numbers of a step,
+   which in a recorded step lie in device memory. */
+#include "cuda/clip.h"
+#include "cuda/walk.h"
+
+static bool aligned(const void *p) { return ((uintptr_t)p & 15) == 0; }
+
+static void add(vg_cuda_tensors *t, int64_t count) {
+  int64_t before = t->n ? t->pieces[t->n - 1] : 0;
+  t->count[t->n] = count;
+  t->pieces[t->n++] = before + (count + VG_CUDA_PIECE - 1) / VG_CUDA_PIECE;
+}
+
+static vg_cuda_tensors slots_of(int n, const vg_optim_slot *s) {
+  vg_cuda_tensors t = {.n = 0};
+  for (int i = 0; i < n; i++) {
+    t.p[i] = vg_data(s[i].p);
+    t.g[i] = vg_data(s[i].g);
+    t.m[i] = s[i].m ? vg_data(s[i].m) : NULL;
+    t.v[i] = s[i].v ? vg_data(s[i].v) : NULL;
+    t.line[i] = aligned(t.p[i]) && aligned(t.g[i]) && aligned(t.m[i]) && aligned(t.v[i]);
+    add(&t, vg_physical_n(s[i].p));
+  }
+  return t;
+}
+
+static vg_cuda_tensors list_of(int n, vg_tensor *const *x) {
+  vg_cuda_tensors t = {.n = 0};
+  for (int i = 0; i < n; i++) {
+    t.p[i] = vg_data(x[i]);
+    t.line[i] = aligned(t.p[i]);
+    add(&t, vg_physical_n(x[i]));
+  }
+  return t;
+}
+
+static int batch(int n, int from) {
+  return n - from < VG_CUDA_TENSORS ? n - from : VG_CUDA_TENSORS;
+}
+
+static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam_args *a) {
+  cudaStream_t stream = vg_cuda_stream(d);
+  vg_adam_numbers k = vg_adam_numbers_of(a);
+  vg_cuda_dynamic_values live;
+  vg_status st;
+  VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, &live));
+  for (int from = 0; from < n && !live.skip; from += VG_CUDA_TENSORS) {
+    vg_cuda_tensors t = slots_of(batch(n, from), s + from);
+    VG_TRY(VG_CUDA(vg_cuda_adam(&t, &k, live.device, stream)));
+  }
+done:
+  return st;
+}
+
+static vg_status sgd(vg_device *d, int n, const vg_optim_slot *s, const vg_sgd_args *a) {
+  cudaStream_t stream = vg_cuda_stream(d);
+  vg_sgd_numbers k = vg_sgd_numbers_of(a);
+  vg_cuda_dynamic_values live;
+  vg_status st;
+  VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, &live));
+  for (int from = 0; from < n && !live.skip; from += VG_CUDA_TENSORS) {
+    vg_cuda_tensors t = slots_of(batch(n, from), s + from);
+    VG_TRY(VG_CUDA(vg_cuda_sgd(&t, &k, live.device, a->momentum != 0, stream)));
+  }
+done:
+  return st;
+}
+
+static vg_status sum_squares(vg_device *d, int n, vg_tensor *const *x, double *out) {
+  vg_storage memory = {.refs = 1};
+  vg_tensor sum = {.refs = 1, .dtype = VG_I64, .dev = d, .n = 1, .storage = &memory};
+  void *at;
+  vg_status st = VG_OK;
+  *out = 0;
+  if (n == 0) return VG_OK;
+  VG_TRY(vg_cuda_scratch(&at, &memory.buf, d, sizeof *out));
+  VG_TRY(vg_cuda_squares(d, n, x, &sum, true));
+  VG_TRY(d->be->memory->read(d, out, at, sizeof *out));
+done:
+  vg_buf_give(&memory.buf);
+  return st;
+}
+
+static vg_status scale(vg_device *d, int n, vg_tensor *const *x, double factor) {
+  cudaStream_t stream = vg_cuda_stream(d);
+  vg_status st = VG_OK;
+  for (int from = 0; from < n; from += VG_CUDA_TENSORS) {
+    vg_cuda_tensors t = list_of(batch(n, from), x + from);
+    VG_TRY(VG_CUDA(vg_cuda_scale(&t, (float)factor, stream)));
+  }
+done:
+  return st;
+}
+
+static vg_status clamp(vg_device *d, int n, vg_tensor *const *x, double bound) {
+  cudaStream_t stream = vg_cuda_stream(d);
+  vg_status st = VG_OK;
+  for (int from = 0; from < n; from += VG_CUDA_TENSORS) {
+    vg_cuda_tensors t = list_of(batch(n, from), x + from);
+    VG_TRY(VG_CUDA(vg_cuda_clamp(&t, (float)bound, stream)));
+  }
+done:
+  return st;
+}
+
+const vg_optim_vt vg_cuda_optim = {.adam = adam,
+                                   .sgd = sgd,
+                                   .sum_squares = sum_squares,
+                                   .scale = scale,
+                                   .clamp = clamp,
+                                   .squares = vg_cuda_squares,
+                                   .root = vg_cuda_root,
+                                   .clip_by = vg_cuda_clip_by};

@@ -1,0 +1,158 @@
+/* Optimiser steps over many tensors in one launch. Blocks take pieces of the tensors, whose list
+   comes with the launch. */
+#include "cuda/device.h"
+
+namespace {
+
+const int THREADS = 256;
+const int64_t PIECE = VG_CUDA_PIECE;
+
+/* Elements first..last of tensor `k`. */
+struct piece {
+  int k;
+  int64_t first, last;
+};
+
+__device__ inline piece find(const vg_cuda_tensors &t, int64_t i) {
+  piece p = {0, 0, 0};
+  while (i >= t.pieces[p.k]) p.k++;
+  p.first = (i - (p.k ? t.pieces[p.k - 1] : 0)) * PIECE;
+  p.last = p.first + PIECE < t.count[p.k] ? p.first + PIECE : t.count[p.k];
+  return p;
+}
+
+/* Calls line(i) for four elements at a time where the tensor is aligned, one(i) for the others. */
+template <typename L, typename O>
+__device__ inline void each(const vg_cuda_tensors &t, const piece &p, L line, O one) {
+  int64_t whole = t.line[p.k] ? p.first + (p.last - p.first) / 4 * 4 : p.first;
+  for (int64_t i = p.first + (int64_t)threadIdx.x * 4; i < whole; i += THREADS * 4) line(i);
+  for (int64_t i = whole + threadIdx.x; i < p.last; i += THREADS) one(i);
+}
+
+#define EACH_PIECE(t, i) \
+  for (int64_t i = blockIdx.x, pieces_ = (t).pieces[(t).n - 1]; i < pieces_; i += gridDim.x)
+
+/* `live`: numbers that change between the replays of a captured step. */
+__global__ void __launch_bounds__(THREADS)
+    adam(vg_cuda_tensors t, vg_adam_numbers numbers, const vg_adam_numbers *live) {
+  const vg_adam_numbers k = live ? *live : numbers;
+  EACH_PIECE(t, item) {
+    piece s = find(t, item);
+    float *p = t.p[s.k], *m = t.m[s.k], *v = t.v[s.k];
+    const float *g = t.g[s.k];
+    each(
+        t, s,
+        [&](int64_t i) {
+          float a[4], b[4], c[4], d[4];
+          vg_load<4>(a, p + i);
+          vg_load<4>(b, g + i);
+          vg_load<4>(c, m + i);
+          vg_load<4>(d, v + i);
+#pragma unroll
+          for (int j = 0; j < 4; j++) vg_adam_update(&k, b[j], &a[j], &c[j], &d[j]);
+          vg_store<4>(p + i, a);
+          vg_store<4>(m + i, c);
+          vg_store<4>(v + i, d);
+        },
+        [&](int64_t i) { vg_adam_update(&k, g[i], &p[i], &m[i], &v[i]); });
+  }
+}
+
+template <bool MOMENTUM>
+__global__ void __launch_bounds__(THREADS)
+    sgd(vg_cuda_tensors t, vg_sgd_numbers numbers, const vg_sgd_numbers *live) {
+  const vg_sgd_numbers k = live ? *live : numbers;
+  EACH_PIECE(t, item) {
+    piece s = find(t, item);
+    float *p = t.p[s.k], *m = t.m[s.k];
+    const float *g = t.g[s.k];
+    each(
+        t, s,
+        [&](int64_t i) {
+          float a[4], b[4], c[4];
+          vg_load<4>(a, p + i);
+          vg_load<4>(b, g + i);
+          if (MOMENTUM) vg_load<4>(c, m + i);
+#pragma unroll
+          for (int j = 0; j < 4; j++) {
+            if (MOMENTUM)
+              vg_momentum_update(&k, b[j], &a[j], &c[j]);
+            else
+              vg_sgd_update(&k, b[j], &a[j]);
+          }
+          vg_store<4>(p + i, a);
+          if (MOMENTUM) vg_store<4>(m + i, c);
+        },
+        [&](int64_t i) {
+          if (MOMENTUM)
+            vg_momentum_update(&k, g[i], &p[i], &m[i]);
+          else
+            vg_sgd_update(&k, g[i], &p[i]);
+        });
+  }
+}
+
+/* Every element of the tensors becomes f(element). */
+template <typename F>
+__device__ inline void change(const vg_cuda_tensors &t, F f) {
+  EACH_PIECE(t, item) {
+    piece s = find(t, item);
+    float *x = t.p[s.k];
+    each(
+        t, s,
+        [&](int64_t i) {
+          float a[4];
+          vg_load<4>(a, x + i);
+#pragma unroll
+          for (int j = 0; j < 4; j++) a[j] = f(a[j]);
+          vg_store<4>(x + i, a);
+        },
+        [&](int64_t i) { x[i] = f(x[i]); });
+  }
+}
+
+__global__ void __launch_bounds__(THREADS) scale(vg_cuda_tensors t, float factor) {
+  change(t, [=](float x) { return x * factor; });
+}
+
+__global__ void __launch_bounds__(THREADS) clamp(vg_cuda_tensors t, float bound) {
+  change(t, [=](float x) { return vg_clamp_to(x, bound); });
+}
+
+unsigned blocks_of(const vg_cuda_tensors *t) { return vg_blocks(t->pieces[t->n - 1], 1); }
+bool nothing(const vg_cuda_tensors *t) { return t->n == 0 || t->pieces[t->n - 1] == 0; }
+
+}  // namespace
+
+extern "C" {
+
+cudaError_t vg_cuda_adam(const vg_cuda_tensors *t, const vg_adam_numbers *k,
+                         const vg_adam_numbers *live, cudaStream_t stream) {
+  if (nothing(t)) return cudaSuccess;
+  VG_LAUNCH(adam, blocks_of(t), THREADS, 0, stream, *t, *k, live);
+  return cudaGetLastError();
+}
+
+cudaError_t vg_cuda_sgd(const vg_cuda_tensors *t, const vg_sgd_numbers *k,
+                        const vg_sgd_numbers *live, bool momentum, cudaStream_t stream) {
+  if (nothing(t)) return cudaSuccess;
+  if (momentum)
+    VG_LAUNCH(sgd<true>, blocks_of(t), THREADS, 0, stream, *t, *k, live);
+  else
+    VG_LAUNCH(sgd<false>, blocks_of(t), THREADS, 0, stream, *t, *k, live);
+  return cudaGetLastError();
+}
+
+cudaError_t vg_cuda_scale(const vg_cuda_tensors *t, float factor, cudaStream_t stream) {
+  if (nothing(t)) return cudaSuccess;
+  VG_LAUNCH(scale, blocks_of(t), THREADS, 0, stream, *t, factor);
+  return cudaGetLastError();
+}
+
+cudaError_t vg_cuda_clamp(const vg_cuda_tensors *t, float bound, cudaStream_t stream) {
+  if (nothing(t)) return cudaSuccess;
+  VG_LAUNCH(clamp, blocks_of(t), THREADS, 0, stream, *t, bound);
+  return cudaGetLastError();
+}
+
+}  // extern "C"
