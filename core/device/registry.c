@@ -53,7 +53,8 @@ static const vg_backend *check(entry *e, const vg_backend *be, const char *path)
     return NULL;
   }
   if (!be->device || !be->memory || be->device->count() < 1) {
-    snprintf(e->why, sizeof e->why, "plugin %s found, but it sees no device", path);
+    snprintf(e->why, sizeof e->why, "plugin %s found, but it sees no %s", path,
+             strcmp(be->name, "cuda") != 0 ? "device" : "GPU");
     return NULL;
   }
   return be;
@@ -79,22 +80,27 @@ static const vg_backend *load(entry *e, const char *path) {
   return check(e, be, path);
 }
 
+static bool is_there(const char *path) {
+  FILE *f = fopen(path, "rb");
+  if (f) fclose(f);
+  return f != NULL;
+}
+
 static void try_plugin(entry *e) {
   char folder[400], path[460];
   const char *env = getenv("VG_PLUGIN_PATH");
+  bool gpu = !strcmp(e->name, "cuda");
   own_folder(folder, sizeof folder);
   snprintf(path, sizeof path, "%s/libvgglua_%s.so", env ? env : folder, e->name);
-  if (driver_missing(e->name)) {
-    FILE *f = fopen(path, "rb");
+  if (gpu && !is_there(path))
     snprintf(e->why, sizeof e->why,
-             f ? "plugin found, but no NVIDIA driver (libcuda.so.1)"
-               : "no GPU plugin (libvgglua_cuda.so) in %s. Build it with the CUDA toolkit, or "
-                 "--device cpu",
+             "no GPU plugin (libvgglua_cuda.so) in %s. Build it with the CUDA toolkit, or "
+             "--device cpu",
              env ? env : folder);
-    if (f) fclose(f);
-    return;
-  }
-  e->be = load(e, path);
+  else if (driver_missing(e->name))
+    snprintf(e->why, sizeof e->why, "plugin found, but no NVIDIA driver (libcuda.so.1)");
+  else
+    e->be = load(e, path);
 }
 
 static entry *lookup(const char *name) {

@@ -7,7 +7,7 @@ describe("tensor", function()
     local x = core.tensor { { 1, 2, 3 }, { 4, 5, 6 } }
     check.shape({ 2, 3 }, x)
     assert.equals("float32", x.dtype)
-    assert.equals("cpu", x.device)
+    assert.equals(core.get_default_device(), x.device)
     assert.equals(2, x.ndim)
     assert.equals(6, x.numel)
     assert.equals("strided", x.layout)

@@ -124,8 +124,10 @@ describe("plugin", function()
   end)
 
   test("says why a plugin cannot be used", "host", function()
-    says("device: fake asked for, plugin " .. folder .. "/libvgglua_fake.so has ABI 2, this vgglua "
-      .. "wants 1; rebuild it", "VG_FAKE=abi", "fake")
+    local text = ask("VG_FAKE=abi", "fake")
+    local other, ours = text:match("^device: fake asked for, plugin .-/libvgglua_fake.so has ABI "
+      .. "(%d+), this vgglua wants (%d+); rebuild it")
+    assert.equals(tonumber(ours) + 1, tonumber(other))
     says("libvgglua_fake.so cannot start: no fake hardware in this machine", "VG_FAKE=fail", "fake")
     says("libvgglua_fake.so found, but it sees no device", "VG_FAKE=nodevice", "fake")
     says("device: fake:1 asked for, 1 present (fake:0)", "VG_FAKE=", "fake:1")
