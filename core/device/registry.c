@@ -54,7 +54,7 @@ static const vg_backend *check(entry *e, const vg_backend *be, const char *path)
   }
   if (!be->device || !be->memory || be->device->count() < 1) {
     snprintf(e->why, sizeof e->why, "plugin %s found, but it sees no %s", path,
-             strcmp(be->name, "cuda") != 0 ? "device" : "GPU");
+             strcmp(e->name, "cuda") != 0 ? "device" : "GPU");
     return NULL;
   }
   return be;
