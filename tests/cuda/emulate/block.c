@@ -133,9 +133,19 @@ static bool try_complete(vg_emulated_thread *t) {
   return true;
 }
 
+/* A lane that waits for this one in another operation would wait in vain, or worse, not. */
+static void expected_otherwise(const vg_emulated_thread *self, int kind, unsigned mask) {
+  const vg_emulated_thread *warp = threads + number(self) / LANES * LANES;
+  for (unsigned i = 0; i < LANES && &warp[i] < threads + total; i++)
+    if (warp[i].state == IN_WARP && (warp[i].mask >> vg_emulated_lane() & 1) &&
+        (warp[i].mask != mask || warp[i].kind != kind))
+      fail("lanes of one warp that name each other wait in different operations or masks");
+}
+
 uint64_t vg_emulated_exchange(int kind, unsigned mask, uint64_t value, int source) {
   vg_emulated_thread *self = vg_emulated_self;
   if (!(mask >> vg_emulated_lane() & 1)) fail("a warp operation whose mask lacks the calling lane");
+  expected_otherwise(self, kind, mask);
   self->kind = kind;
   self->mask = mask;
   self->value = value;
