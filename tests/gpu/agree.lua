@@ -1,9 +1,9 @@
 -- Every operation on the GPU against the CPU, forward and backward, on the same numbers; in f32, in
--- tf32 and in bf16. usage: vgglua tests/gpu/agree.lua [device] [words of names...]; the last line is
+-- tf32 and in bf16. usage: vgglua tests/gpu/agree.lua [device] [words of names...]; last line:
 -- JSON with the largest relative error of each operation and what is beyond its bound.
 local json = require "vgg.json"
 local vgg = require "vgg"
-local core, nn = vgg.core, vgg.nn
+local core = vgg.core
 local parity = require "tests.support.parity"
 
 local device = arg[1] or "cuda"
@@ -18,8 +18,8 @@ end
 
 -- ---- what there is ----
 
-for _, op in ipairs { "neg", "abs", "exp", "sin", "cos", "square", "sigmoid", "tanh", "relu", "gelu",
-  "silu", "softplus", "erf", "expm1", "hardswish", "hardsigmoid", "relu6", "elu", "leaky_relu" } do
+for _, op in ipairs { "neg", "abs", "exp", "sin", "cos", "square", "sigmoid", "tanh", "relu",
+  "gelu", "silu", "softplus", "erf", "expm1", "hardswish", "hardsigmoid", "relu6", "elu", "leaky_relu" } do
   case(op, { { 3, 37, 5 } }, function(x) return x[op](x) end, { low = -3, high = 3 })
 end
 for _, op in ipairs { "log", "sqrt", "rsqrt", "reciprocal", "log1p" } do
