@@ -40,15 +40,6 @@ typedef struct vg_gemm {
   int vecs, add;
 } vg_gemm;
 
-/* o[r][c] (+)= sum over k of a[r][k] * b[c][k]; the rows are a_row, b_row and o_row floats apart.
- */
-typedef struct vg_dot {
-  const float *a, *b;
-  float *o;
-  int64_t rows, columns, k, a_row, b_row, o_row;
-  int add;
-} vg_dot;
-
 /* Where a Winograd tile starts in its plane of h x w pixels; may reach over the edges. */
 typedef struct vg_tile {
   int64_t row, column, h, w;
@@ -58,7 +49,8 @@ typedef struct vg_cpu_dense {
   int lanes;
   void (*gemm_rows)(const vg_gemm *g);
   void (*gemm_columns)(const vg_gemm *g);
-  void (*dot)(const vg_dot *g);
+  /* lanes x lanes floats: to[i * step + c] = from[c * row + i] */
+  void (*turn)(float *to, int64_t step, const float *from, int64_t row);
   /* Winograd F(4x4, 3x3); the 36 results or operands are vectors `stride` floats apart. */
   void (*wino_input)(float *v, int64_t stride, const float *plane, const vg_tile *t);
   void (*wino_gradient)(float *z, int64_t stride, const float *plane, const vg_tile *t);

@@ -28,9 +28,9 @@ static inline void add_double(double *acc, vf x) {
 #define BLOCK(name) name##_block
 
 #include "cpu/conv_impl.h"
-#include "cpu/dot_impl.h"
 #include "cpu/norm_impl.h"
 #include "cpu/pool_impl.h"
+#include "cpu/turn_impl.h"
 
 #define BOTH(name) \
   { PLAIN(name), BLOCK(name) }
@@ -38,7 +38,7 @@ static inline void add_double(double *acc, vf x) {
 const vg_cpu_dense DENSE_TABLE = {.lanes = LANES,
                                   .gemm_rows = gemm_rows,
                                   .gemm_columns = gemm_columns,
-                                  .dot = dot,
+                                  .turn = turn,
                                   .wino_input = wino_input,
                                   .wino_gradient = wino_gradient,
                                   .wino_output = wino_output,
