@@ -12,16 +12,8 @@
 #define SOURCE "vgg.data.Source"
 #define ORDER "vgg.data.Order"
 
-typedef struct source {
-  vg_records *records;
-  int32_t *index; /* NULL: all records in order */
-  int64_t n;
-} source;
-
-typedef struct order {
-  int32_t *index;
-  int64_t n;
-} order;
+typedef vglua_source source;
+typedef vglua_order order;
 
 int64_t vglua_check_whole(lua_State *L, int arg, int64_t low, int64_t high) {
   double v = luaL_checknumber(L, arg);
@@ -45,11 +37,13 @@ static source *new_source(lua_State *L) {
   return s;
 }
 
-static source *check_source(lua_State *L, int arg) {
+vglua_source *vglua_check_source(lua_State *L, int arg) {
   source *s = luaL_checkudata(L, arg, SOURCE);
   if (!s->records) luaL_argerror(L, arg, "data source was closed");
   return s;
 }
+
+vglua_order *vglua_check_order(lua_State *L, int arg) { return luaL_checkudata(L, arg, ORDER); }
 
 static int64_t check_position(lua_State *L, int arg, const source *s) {
   double v = luaL_checknumber(L, arg);
@@ -143,7 +137,7 @@ static void compose(int32_t *index, int64_t n, const source *whole) {
 
 /* source:split(n_val, seed) -> train, val: torch's random_split */
 static int l_split(lua_State *L) {
-  source *s = check_source(L, 1);
+  source *s = vglua_check_source(L, 1);
   int64_t n_val = vglua_check_whole(L, 2, 0, s->n);
   uint64_t seed = check_seed(L, 3);
   source *train = push_part(L, s, s->n - n_val), *val = push_part(L, s, n_val);
@@ -155,7 +149,7 @@ static int l_split(lua_State *L) {
 
 /* source:subset{ positions } */
 static int l_subset(lua_State *L) {
-  source *s = check_source(L, 1), *part;
+  source *s = vglua_check_source(L, 1), *part;
   int64_t n;
   luaL_checktype(L, 2, LUA_TTABLE);
   n = (int64_t)lua_objlen(L, 2);
@@ -172,27 +166,27 @@ static int l_subset(lua_State *L) {
 /* ---- looking at sources ---- */
 
 static int l_len(lua_State *L) {
-  lua_pushnumber(L, (lua_Number)check_source(L, 1)->n);
+  lua_pushnumber(L, (lua_Number)vglua_check_source(L, 1)->n);
   return 1;
 }
 
 /* source:label(i) -> 0-based class */
 static int l_label(lua_State *L) {
-  source *s = check_source(L, 1);
+  source *s = vglua_check_source(L, 1);
   lua_pushinteger(L, *vg_record_at(s->records, record_of(s, check_position(L, 2, s))));
   return 1;
 }
 
 /* source:record(i) -> position of the image in the files it came from */
 static int l_record(lua_State *L) {
-  source *s = check_source(L, 1);
+  source *s = vglua_check_source(L, 1);
   lua_pushnumber(L, (lua_Number)record_of(s, check_position(L, 2, s)) + 1);
   return 1;
 }
 
 /* source:counts(classes) -> images of each class, position 1 for class 0 */
 static int l_counts(lua_State *L) {
-  source *s = check_source(L, 1);
+  source *s = vglua_check_source(L, 1);
   int64_t counts[256] = {0};
   int classes = (int)vglua_check_whole(L, 2, 1, 256);
   for (int64_t i = 0; i < s->n; i++) counts[*vg_record_at(s->records, record_of(s, i))]++;
@@ -206,7 +200,7 @@ static int l_counts(lua_State *L) {
 
 /* source:size() -> height, width, bytes held */
 static int l_size(lua_State *L) {
-  source *s = check_source(L, 1);
+  source *s = vglua_check_source(L, 1);
   lua_pushinteger(L, s->records->height);
   lua_pushinteger(L, s->records->width);
   lua_pushnumber(L, (lua_Number)s->records->bytes);
@@ -260,7 +254,7 @@ static int l_order_gc(lua_State *L) {
 
 /* Arguments of batch and batch_bytes: source, order or nil, first, count, pipeline, seed, epoch. */
 static vg_batch_plan check_plan(lua_State *L, int64_t shape[4]) {
-  source *s = check_source(L, 1);
+  source *s = vglua_check_source(L, 1);
   order *o = lua_isnoneornil(L, 2) ? NULL : luaL_checkudata(L, 2, ORDER);
   int size[2];
   vg_batch_plan b = {.records = s->records, .index = s->index, .order = o ? o->index : NULL};
@@ -311,7 +305,7 @@ done:
 
 /* item(source, i, pipeline, seed, epoch) -> image (3, H, W), label */
 static int l_item(lua_State *L) {
-  source *s = check_source(L, 1);
+  source *s = vglua_check_source(L, 1);
   int size[2];
   vg_batch_plan b = {.records = s->records, .index = s->index, .count = 1};
   b.first = check_position(L, 2, s);
@@ -329,7 +323,7 @@ static int l_item(lua_State *L) {
 
 /* pixels(source, i) -> the stored image, uint8 (3, H, W) */
 static int l_pixels(lua_State *L) {
-  source *s = check_source(L, 1);
+  source *s = vglua_check_source(L, 1);
   int64_t i = record_of(s, check_position(L, 2, s));
   int64_t shape[3] = {3, s->records->height, s->records->width};
   vg_tensor **x = vglua_new_tensor(L);

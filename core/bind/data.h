@@ -4,6 +4,21 @@
 
 #include "bind/bind.h"
 #include "data/augment.h"
+#include "data/records.h"
+
+typedef struct vglua_source {
+  vg_records *records;
+  int32_t *index; /* NULL: all records in order */
+  int64_t n;
+} vglua_source;
+
+typedef struct vglua_order {
+  int32_t *index;
+  int64_t n;
+} vglua_order;
+
+vglua_source *vglua_check_source(lua_State *L, int arg);
+vglua_order *vglua_check_order(lua_State *L, int arg);
 
 /* The checked pipeline at `arg` and, if `size` is given, the height and width of its result. */
 const vg_pipeline *vglua_check_pipeline(lua_State *L, int arg, int size[2]);

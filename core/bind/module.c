@@ -53,6 +53,7 @@ static void open_errors(lua_State *L) {
   X(print)         \
   X(data)          \
   X(augment)       \
+  X(data_device)   \
   X(io)            \
   X(archive)       \
   X(fs)            \

@@ -19,6 +19,7 @@ static const vg_backend table = {.abi = VG_ABI,
                                  .random = &vg_cuda_random,
                                  .optim = &vg_cuda_optim,
                                  .metric = &vg_cuda_metric,
+                                 .augment = &vg_cuda_augment,
                                  .replay = &vg_cuda_replay};
 
 vg_status vg_backend_init(uint32_t host_abi, const vg_backend **out) {

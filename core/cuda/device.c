@@ -82,6 +82,7 @@ static void close_device(vg_device *d) {
   if (p->tuner_close) p->tuner_close(p->tuner);
   if (p->products_close) p->products_close(p->products);
   vg_cuda_free_deferred(p);
+  vg_cuda_augment_close(d);
   vg_cuda_staging_close(p);
   if (p->dnn) cudnnDestroy(p->dnn);
   if (p->lt) cublasLtDestroy(p->lt);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/augment.h"
 #include "base/rng.h"
 #include "base/update.h"
 #include "base/window.h"
@@ -271,6 +272,30 @@ cudaError_t vg_cuda_confusion(int64_t *counts, const vg_cuda_scores *b, int64_t 
 /* raw: one number of scratch. */
 cudaError_t vg_cuda_calibration(int64_t *bins, int64_t nbins, const vg_cuda_scores *b,
                                 uint32_t *raw, vg_cuda_fault *fault, cudaStream_t stream);
+
+/* ---- augment.cu ---- */
+
+typedef struct vg_cuda_batch {
+  const uint8_t *records; /* label, then three planes of h x w, every `stride` bytes */
+  int64_t stride;
+  int h, w;
+  const int64_t *samples, *order; /* image k: record order[first + k], keyed by its sample number;
+                                     NULL: the identity */
+  const vg_pipeline *pipeline;  /* in device memory */
+  int size[VG_AUG_MAX_OPS][2];  /* height, width before each operation */
+  int lanes; /* channels of a pixel, NHWC with zeros behind the third; 0: planes */
+} vg_cuda_batch;
+
+typedef struct vg_cuda_batch_key {
+  uint64_t seed;
+  int64_t first;
+  uint32_t epoch, unused;
+} vg_cuda_batch_key;
+
+/* x: count images of f32 or bf16, y: their labels or NULL. */
+cudaError_t vg_cuda_augment_run(const vg_cuda_batch *b, void *x, bool half, int64_t *y,
+                                int64_t count, const vg_cuda_batch_key *key,
+                                const vg_cuda_batch_key *live, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -40,6 +40,7 @@ typedef struct vg_cuda_priv {
   void (*tuner_close)(void *);
   void *products; /* cached descriptors of products (matmul.c) */
   void (*products_close)(void *);
+  void *pipeline; /* of the last batch, and its copy on the device (augment.c) */
   void *deferred; /* memory to free after the capture (memory.c) */
 } vg_cuda_priv;
 
@@ -97,6 +98,8 @@ extern const vg_softmax_vt vg_cuda_softmax;
 extern const vg_random_vt vg_cuda_random;
 extern const vg_optim_vt vg_cuda_optim;
 extern const vg_metric_vt vg_cuda_metric;
+extern const vg_augment_vt vg_cuda_augment;
+void vg_cuda_augment_close(vg_device *d);
 extern const vg_replay_vt vg_cuda_replay;
 
 #endif

@@ -4,15 +4,8 @@
 #ifndef VG_DATA_COLOUR_ROWS_H
 #define VG_DATA_COLOUR_ROWS_H
 
+#include "base/pixel.h"
 #include "base/status.h"
-
-/* OpenCV's reciprocals with 12 fraction bits, and for each of 180 hues, after the turn, its sector
-   and how far the middle channel is from the lowest (0) to the highest (1), as 1 - that. */
-typedef struct vg_hue_tables {
-  int by_value[256], by_spread[256];
-  int sector[180];
-  float part[180];
-} vg_hue_tables;
 
 void vg_hue_row(uint8_t *px, int plane, int n, const vg_hue_tables *t);
 void vg_saturation_row(uint8_t *px, int plane, int n, float alpha, float beta);

@@ -1,7 +1,7 @@
 /* Operations that move pixels. */
-#include <math.h>
 #include <string.h>
 
+#include "base/pixel.h"
 #include "data/image.h"
 
 static void swap(vg_image *m, int h, int w) {
@@ -10,14 +10,6 @@ static void swap(vg_image *m, int h, int w) {
   m->spare = t;
   m->h = h;
   m->w = w;
-}
-
-/* Position `i` of an axis of `n` mirrored at its ends without repeating them (reflect 101). */
-static int reflect(int i, int n) {
-  if (n == 1) return 0;
-  int period = 2 * (n - 1);
-  i = ((i % period) + period) % period;
-  return i < n ? i : period - i;
 }
 
 void vg_image_pad(vg_image *m, int h, int w, vg_border border, uint8_t fill) {
@@ -34,7 +26,7 @@ void vg_image_pad(vg_image *m, int h, int w, vg_border border, uint8_t fill) {
     } else {
       for (int y = 0; y < oh; y++)
         for (int x = 0; x < ow; x++)
-          dst[y * ow + x] = src[reflect(y - top, m->h) * m->w + reflect(x - left, m->w)];
+          dst[y * ow + x] = src[vg_reflect(y - top, m->h) * m->w + vg_reflect(x - left, m->w)];
     }
   }
   swap(m, oh, ow);
@@ -72,23 +64,14 @@ void vg_image_fill(vg_image *m, int top, int left, int h, int w, uint8_t value) 
       memset(m->px + (c * m->h + y) * m->w + left, value, (size_t)w);
 }
 
-static int fix16(double v) { return (int)floor(v * 65536.0 + 0.5); }
-
-/* Pillow rounds the matrix to 15 decimals so that right angles come out exact. */
-static double round15(double v) { return nearbyint(v * 1e15) / 1e15; }
-
 void vg_image_rotate(vg_image *m, double degrees) {
-  double turn = fmod(degrees, 360.0), angle = -(turn < 0 ? turn + 360.0 : turn) * (M_PI / 180.0);
-  double a = round15(cos(angle)), b = round15(sin(angle)), cx = m->w / 2.0, cy = m->h / 2.0;
-  if (turn == 0) return;
-  /* The source of output (x, y) is (a x + b y + c, -b x + a y + f), taken at pixel centres. */
-  double c = a * -cx + b * -cy + cx, f = -b * -cx + a * -cy + cy;
-  int dxx = fix16(a), dxy = fix16(b), dyx = fix16(-b), dyy = fix16(a);
-  int x0 = fix16(c + a * 0.5 + b * 0.5), y0 = fix16(f - b * 0.5 + a * 0.5), n = m->h * m->w;
+  vg_turn t = vg_turn_by(degrees, m->h, m->w);
+  int n = m->h * m->w;
+  if (t.none) return;
   memset(m->spare, 0, (size_t)(3 * n));
   for (int y = 0; y < m->h; y++) {
-    int xx = x0 + y * dxy, yy = y0 + y * dyy;
-    for (int x = 0; x < m->w; x++, xx += dxx, yy += dyx) {
+    int xx = t.x0 + y * t.dxy, yy = t.y0 + y * t.dyy;
+    for (int x = 0; x < m->w; x++, xx += t.dxx, yy += t.dyx) {
       int sx = xx >> 16, sy = yy >> 16;
       if (sx < 0 || sx >= m->w || sy < 0 || sy >= m->h) continue;
       for (int k = 0; k < 3; k++) m->spare[k * n + y * m->w + x] = m->px[k * n + sy * m->w + sx];
@@ -97,46 +80,17 @@ void vg_image_rotate(vg_image *m, double degrees) {
   swap(m, m->h, m->w);
 }
 
-#define BITS 22 /* Pillow: 32 - 8 - 2 */
-
-/* Taps of the triangle filter for one output position: where they start and their fixed-point
- * weights. */
-typedef struct taps {
-  int from, count, weight[2 * VG_IMAGE_MAX + 2];
-} taps;
-
-static void make_taps(taps *t, int out, int n_in, int n_out) {
-  double scale = (double)n_in / n_out, wide = scale > 1 ? scale : 1, centre = (out + 0.5) * scale;
-  double k[2 * VG_IMAGE_MAX + 2], sum = 0;
-  int to = (int)(centre + wide + 0.5);
-  t->from = (int)(centre - wide + 0.5);
-  if (t->from < 0) t->from = 0;
-  if (to > n_in) to = n_in;
-  t->count = to - t->from;
-  for (int i = 0; i < t->count; i++) {
-    double d = fabs((i + t->from - centre + 0.5) / wide);
-    k[i] = d < 1 ? 1 - d : 0;
-    sum += k[i];
-  }
-  for (int i = 0; i < t->count; i++) t->weight[i] = (int)(k[i] / sum * (1 << BITS) + 0.5);
-}
-
 /* One pass along an axis: `step` between its pixels, `lines` lines `pitch` apart, three planes. */
 static void pass(const uint8_t *src, uint8_t *dst, int n_in, int n_out, int lines, bool along_x) {
   for (int o = 0; o < n_out; o++) {
-    taps t;
-    make_taps(&t, o, n_in, n_out);
+    double k[2 * VG_IMAGE_MAX + 2];
+    int from, weight[2 * VG_IMAGE_MAX + 2], count = vg_taps_of(&from, weight, k, o, n_in, n_out);
     for (int c = 0; c < 3; c++)
       for (int l = 0; l < lines; l++) {
         const uint8_t *p = src + c * n_in * lines + (along_x ? l * n_in : l);
-        int acc = 1 << (BITS - 1);
-        for (int i = 0; i < t.count; i++)
-          acc += p[(t.from + i) * (along_x ? 1 : lines)] * t.weight[i];
-        acc >>= BITS;
-        dst[c * n_out * lines + (along_x ? l * n_out + o : o * lines + l)] =
-            (uint8_t)(acc < 0     ? 0
-                      : acc > 255 ? 255
-                                  : acc);
+        int acc = 1 << (VG_TAP_BITS - 1);
+        for (int i = 0; i < count; i++) acc += p[(from + i) * (along_x ? 1 : lines)] * weight[i];
+        dst[c * n_out * lines + (along_x ? l * n_out + o : o * lines + l)] = vg_tap_value(acc);
       }
   }
 }

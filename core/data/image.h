@@ -4,18 +4,14 @@
 #ifndef VG_DATA_IMAGE_H
 #define VG_DATA_IMAGE_H
 
+#include "base/augment.h"
 #include "base/status.h"
-
-#define VG_IMAGE_MAX 64 /* largest side */
-#define VG_IMAGE_BYTES (3 * VG_IMAGE_MAX * VG_IMAGE_MAX)
 
 typedef struct vg_image {
   uint8_t *px;    /* plane c starts at px + c * h * w */
   uint8_t *spare; /* VG_IMAGE_BYTES like px */
   int h, w;
 } vg_image;
-
-typedef enum vg_border { VG_BORDER_CONSTANT, VG_BORDER_REFLECT101 } vg_border;
 
 /* geometry.c */
 void vg_image_pad(vg_image *m, int h, int w, vg_border border, uint8_t fill); /* centred */

@@ -110,3 +110,12 @@ vg_status vg_pipeline_check(int out[2], const vg_pipeline *p, int h, int w) {
 done:
   return st;
 }
+
+void vg_pipeline_sizes(int size[VG_AUG_MAX_OPS][2], const vg_pipeline *p, int h, int w) {
+  int s[2] = {h, w};
+  for (int i = 0; i < p->ops; i++) {
+    size[i][0] = s[0];
+    size[i][1] = s[1];
+    check_op(&p->op[i], s);
+  }
+}

@@ -7,6 +7,7 @@
 #ifndef VGGLUA_BACKEND_H
 #define VGGLUA_BACKEND_H
 
+#include "base/augment.h"
 #include "base/kinds.h"
 #include "base/rng.h"
 #include "base/status.h"
@@ -312,6 +313,25 @@ typedef struct vg_replay_vt {
   void (*free)(vg_device *, void *recording); /* in any state */
 } vg_replay_vt;
 
+/* Batches of a data set that lies on the device, augmented there: the bytes of an image are those
+   which the CPU makes for the same key. */
+typedef struct vg_device_batch {
+  const vg_tensor *records; /* u8, n x (1 + 3 * height * width): a label, then three planes */
+  const vg_tensor *samples; /* i64, n: the key of each record's draws; NULL: its position */
+  const vg_tensor *order;   /* i64: image k is record order[first + k]; NULL: first + k */
+  int64_t first;
+  int height, width;
+  const vg_pipeline *pipeline; /* checked for height x width */
+  const int (*size)[2];        /* height, width before each operation */
+  uint64_t seed;
+  uint32_t epoch;
+} vg_device_batch;
+
+typedef struct vg_augment_vt {
+  /* x: N x 3 x H x W, contiguous, f32 or bf16; y: N, i64, or NULL. */
+  vg_status (*batch)(vg_device *, vg_tensor *x, vg_tensor *y, const vg_device_batch *);
+} vg_augment_vt;
+
 typedef struct vg_backend {
   uint32_t abi; /* VG_ABI; checked before anything else is read */
   const char *name;
@@ -329,7 +349,8 @@ typedef struct vg_backend {
   const vg_random_vt *random;
   const vg_optim_vt *optim;
   const vg_metric_vt *metric;
-  const vg_replay_vt *replay; /* NULL: steps run one by one */
+  const vg_augment_vt *augment; /* NULL: batches are made by the CPU and copied */
+  const vg_replay_vt *replay;   /* NULL: steps run one by one */
 } vg_backend;
 
 /* The one symbol a plugin exports. Returns VG_OK and the table, or a failure with vg_error(). */

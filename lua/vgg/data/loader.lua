@@ -105,11 +105,40 @@ function Loader:order(epoch)
   return self.order_now
 end
 
+-- On a device that makes batches itself the set's records lie in its memory, and the order of the
+-- epoch beside them.
+local function resident(self)
+  if self.records == nil then
+    self.records = self.device ~= "cpu" and core.data.augments(self.device)
+    if self.records then
+      self.records, self.samples = core.data.upload(self.dataset.source, self.device)
+      self.records:keep()
+      self.samples:keep()
+    end
+  end
+  return self.records
+end
+
+local function resident_order(self, epoch)
+  local order = self:order(epoch)
+  if order and self.order_there ~= order then
+    if self.order_tensor then self.order_tensor:free() end
+    self.order_tensor, self.order_there = core.data.upload_order(order, self.device), order
+    self.order_tensor:keep()
+  end
+  return order and self.order_tensor
+end
+
 -- Batch k of an epoch: x float32 (N, 3, H, W), y int64 (N).
 function Loader:get(k, epoch)
-  local set = self.dataset
-  return core.data.batch(set.source, self:order(epoch or 0), (k - 1) * self.batch_size + 1,
-    self:size_of(k), set.pipeline.core, self.seed, epoch or 0, self.device, self.num_workers)
+  local set, first = self.dataset, (k - 1) * self.batch_size + 1
+  epoch = epoch or 0
+  if resident(self) then
+    return core.data.batch_on(set.source, self.records, self.samples, resident_order(self, epoch),
+      first, self:size_of(k), set.pipeline.core, self.seed, epoch)
+  end
+  return core.data.batch(set.source, self:order(epoch), first, self:size_of(k), set.pipeline.core,
+    self.seed, epoch, self.device, self.num_workers)
 end
 
 -- for batch in loader:iter { epoch = 0, start_batch = 1 } do ... batch.x, batch.y, batch.index ...
