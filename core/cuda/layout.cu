@@ -64,8 +64,10 @@ bool is_flat(const vg_cuda_walk *w) {
 cudaError_t same_dtype(const vg_cuda_walk *w, cudaStream_t stream) {
   static const size_t size[VG_DTYPE_COUNT] = {4, 2, 8, 1};
   if (is_flat(w))
-    return cudaMemcpyAsync(w->base[0], w->base[1], (size_t)w->n * size[w->dtype[0]],
-                           cudaMemcpyDeviceToDevice, stream);
+    return w->base[0] == w->base[1]
+               ? cudaSuccess
+               : cudaMemcpyAsync(w->base[0], w->base[1], (size_t)w->n * size[w->dtype[0]],
+                                 cudaMemcpyDeviceToDevice, stream);
   switch (w->dtype[0]) {
     case VG_F32: return move_any<uint32_t>(w, stream);
     case VG_BF16: return move_any<uint16_t>(w, stream);

@@ -1,6 +1,6 @@
 -- vgglua's side of tests/bench/gpu_step.py: training steps of VGG-16-BN on a GPU, recorded once and
--- replayed. Arguments: device, batch, precision (32, tf32 or bf16-mixed). Each line read is a number of
--- steps to time.
+-- replayed. Arguments: device, batch, precision (32, tf32 or bf16-mixed). Each line read is a
+-- number of steps to time.
 local json = require "cjson"
 local vgg = require "vgg"
 local core = vgg.core

@@ -19,7 +19,8 @@ end
 -- ---- what there is ----
 
 for _, op in ipairs { "neg", "abs", "exp", "sin", "cos", "square", "sigmoid", "tanh", "relu",
-  "gelu", "silu", "softplus", "erf", "expm1", "hardswish", "hardsigmoid", "relu6", "elu", "leaky_relu" } do
+  "gelu", "silu", "softplus", "erf", "expm1", "hardswish", "hardsigmoid", "relu6", "elu",
+  "leaky_relu" } do
   case(op, { { 3, 37, 5 } }, function(x) return x[op](x) end, { low = -3, high = 3 })
 end
 for _, op in ipairs { "log", "sqrt", "rsqrt", "reciprocal", "log1p" } do

@@ -10,9 +10,13 @@ function Counts.new(rows, columns, fill)
   return setmetatable({ rows = rows, columns = columns, fill = fill }, Counts)
 end
 
--- The tensor, made on the device that is first asked for.
+-- The tensor, on the device that is asked for, if one is.
 function Counts:tensor(device)
-  if not self.t then
+  if self.t and device and self.t.device ~= device then
+    local moved = self.t:to(device):keep()
+    self.t:free()
+    self.t = moved
+  elseif not self.t then
     self.t = core.metric.zeros(self.rows, self.columns, device):keep()
   end
   return self.t
@@ -30,13 +34,13 @@ end
 function Counts:state() return self:tensor():totable() end
 
 function Counts:load_state(state)
-  local fresh = core.tensor(state, "int64")
+  local fresh = core.tensor(state, "int64", "cpu")
   if fresh.shape[1] ~= self.rows or fresh.shape[2] ~= self.columns then
     error(("metric: state is %dx%d, want %dx%d"):format(fresh.shape[1], fresh.shape[2], self.rows,
       self.columns), 3)
   end
   self:reset()
-  core.metric.add(self:tensor(), fresh)
+  core.metric.add(self:tensor "cpu", fresh)
   fresh:free()
 end
 
