@@ -37,11 +37,13 @@ typedef struct vg_bf16_kernels {
   const char *name;
   void (*begin)(void); /* by each thread around its products */
   void (*end)(void);
+  void (*fence)(void); /* by each thread behind what it stored past the caches (`past`) */
   void (*product)(const vg_tile_job *j);
   /* y <- c + bias, rounded: 16 rows at y, 16 at y + lower. sums (or NULL): of the first `rows`
-     rounded rows, 32 sums and 32 sums of squares, are added to it. */
+     rounded rows, 32 sums and 32 sums of squares, are added to it. past: y, 64-byte aligned, is
+     stored past the caches. */
   void (*store)(uint16_t *y, int64_t lower, const float *c, const float *bias, int rows,
-                float *sums);
+                float *sums, bool past);
   /* 32 rows of 32 (the second 16 at x + lower; those from `rows` on count as zero) as pairs of
      rows: two tiles of B, `apart` elements from each other. */
   void (*pairs)(uint16_t *b, int64_t apart, const uint16_t *x, int64_t lower, int rows);
@@ -51,23 +53,28 @@ typedef struct vg_bf16_kernels {
      are 16 of the rows. */
   void (*turn)(uint16_t *b, int64_t apart, const uint16_t *x);
   void (*round)(uint16_t *x, const float *from, int64_t n);
-  /* ---- on n rows of 32 channels that lie densely ---- */
+  /* ---- on n rows of 32 channels that lie densely, 64-byte aligned ---- */
   void (*sum)(const uint16_t *x, int64_t n, float *sums);     /* adds 32 sums */
   void (*moments)(const uint16_t *x, int64_t n, float *sums); /* 32 sums, 32 of squares */
-  void (*bn_apply)(uint16_t *y, const uint16_t *x, int64_t n, const vg_bf16_bn *k);
+  void (*bn_apply)(uint16_t *y, const uint16_t *x, int64_t n, const vg_bf16_bn *k, bool past);
   /* adds 32 sums of g (masked) and 32 of g (x - mean) */
   void (*bn_reduce)(const uint16_t *gy, const uint16_t *x, int64_t n, const vg_bf16_bn *k,
                     float *sums);
   void (*bn_bwd)(uint16_t *gx, const uint16_t *gy, const uint16_t *x, int64_t n,
-                 const vg_bf16_bn *k);
+                 const vg_bf16_bn *k, bool past);
   /* Largest of four: the first of equals, a NaN wins (the last one). arg: which, a byte each, or
      NULL. */
   void (*max4)(uint16_t *y, uint8_t *arg, const uint16_t *const x[4], int64_t n);
-  void (*max4_bwd)(uint16_t *const gx[4], const uint16_t *gy, const uint8_t *arg, int64_t n);
+  void (*max4_bwd)(uint16_t *const gx[4], const uint16_t *gy, const uint8_t *arg, int64_t n,
+                   bool past);
 } vg_bf16_kernels;
 
 /* The table for this machine. */
 const vg_bf16_kernels *vg_bf16_get(void);
+
+/* Whether a result of this many elements is better stored past the caches: nobody will find it
+   there again. */
+static inline bool vg_bf16_past(int64_t elements) { return elements > (int64_t)2 << 20; }
 
 extern const vg_bf16_kernels vg_bf16_base, vg_bf16_avx2, vg_bf16_avx512, vg_bf16_avx512bf16,
     vg_bf16_amx;

@@ -33,6 +33,7 @@ typedef struct job {
   int64_t r, s;
   const vg_conv2d *p;
   bool back; /* y is the gradient of the input */
+  bool past; /* y is stored past the caches */
 } job;
 
 /* The row (dim 0) or column that position `at` of y reads through tap t, or -1. */
@@ -75,7 +76,7 @@ static void pixel_of(const job *j, int64_t pixel, int64_t block) {
     int64_t left = j->to.n - n;
     j->k->product(&t);
     j->k->store(j->y + pixel * j->to.pixel + n / 16 * lower + block * VG_TILE, lower, c,
-                j->bias ? j->bias + 32 * block : NULL, left < 32 ? (int)left : 32, sums);
+                j->bias ? j->bias + 32 * block : NULL, left < 32 ? (int)left : 32, sums, j->past);
   }
 }
 
@@ -90,15 +91,18 @@ static void add_up(const job *j, double *sums, int64_t block) {
   }
 }
 
-static void run(vg_device *d, const job *j, double *sums) {
+static void run(vg_device *d, job *j, double *sums) {
   int64_t pixels = j->to.h * j->to.w, blocks = j->to.blocks;
   int threads = pixels * j->to.pixel < VG_CPU_GRAIN / 4 ? 1 : vg_cpu_threads(d);
+  j->past = vg_bf16_past(pixels * j->to.pixel);
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     j->k->begin();
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
     for (int64_t i = 0; i < blocks * pixels; i++) pixel_of(j, i % pixels, i / pixels);
     j->k->end();
+    j->k->fence();
+#pragma omp barrier
     if (sums) {
 #pragma omp for schedule(static)
       for (int64_t b = 0; b < blocks; b++) add_up(j, sums, b);

@@ -1,10 +1,11 @@
 /* The bodies of cpu/bf16.h. Included by one file per instruction set, which defines first
    BF16_TABLE (the symbol), BF16_NAME and, where it brings the product itself, BF16_OWN_PRODUCT with
    static functions begin, end and product; deliberately without an include guard. */
+#include <stddef.h>
 #include <string.h>
 
 #include "cpu/bf16.h"
-#ifdef __AVX512BF16__
+#ifdef __AVX512F__
 #include <immintrin.h>
 #endif
 
@@ -40,12 +41,52 @@ INLINE void narrow(uint16_t *p, v16 x) {
 #endif
 }
 
+/* A row of 32; past: not into the caches. */
+INLINE void put_halves(uint16_t *p, h16 lo, h16 hi, bool past) {
+#ifdef __AVX512F__
+  __m512i row = _mm512_inserti64x4(_mm512_castsi256_si512((__m256i)lo), (__m256i)hi, 1);
+  if (past)
+    _mm512_stream_si512((__m512i *)(void *)p, row);
+  else
+    _mm512_storeu_si512(p, row);
+#else
+  (void)past;
+  *(h16 *)(void *)p = lo;
+  *(h16 *)(void *)(p + 16) = hi;
+#endif
+}
+
+INLINE h16 rounded(v16 x) {
+  h16 h;
+  narrow((uint16_t *)&h, x);
+  return h;
+}
+
+INLINE void put_row(uint16_t *p, v16 lo, v16 hi, bool past) {
+#ifdef __AVX512BF16__
+  __m512i row = (__m512i)_mm512_cvtne2ps_pbh((__m512)hi, (__m512)lo);
+  if (past)
+    _mm512_stream_si512((__m512i *)(void *)p, row);
+  else
+    _mm512_storeu_si512(p, row);
+#else
+  put_halves(p, rounded(lo), rounded(hi), past);
+#endif
+}
+
+static void fence(void) {
+#ifdef __AVX512F__
+  _mm_sfence();
+#endif
+}
+
 #include "cpu/bf16_norm_impl.h"
 #include "cpu/bf16_tile_impl.h"
 
 const vg_bf16_kernels BF16_TABLE = {.name = BF16_NAME,
                                     .begin = begin,
                                     .end = end,
+                                    .fence = fence,
                                     .product = product,
                                     .store = store,
                                     .pairs = pairs,

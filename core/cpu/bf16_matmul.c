@@ -63,7 +63,7 @@ static void pack_b(const job *j, int64_t nb, int64_t db) {
 static void write_block(const job *j, const float *c, int64_t mb, int64_t nb) {
   uint16_t x[32 * 32];
   int64_t columns = j->n - 32 * nb < 32 ? j->n - 32 * nb : 32;
-  if (j->c16) j->k->store(x, VG_TILE, c, j->bias ? j->bias + 32 * nb : NULL, 0, NULL);
+  if (j->c16) j->k->store(x, VG_TILE, c, j->bias ? j->bias + 32 * nb : NULL, 0, NULL, false);
   for (int64_t r = 0; r < 32 && 32 * mb + r < j->m; r++) {
     int64_t at = (32 * mb + r) * j->n + 32 * nb;
     const float *row = c + r / 16 * 512 + r % 16 * 16;

@@ -21,6 +21,7 @@ typedef struct job {
   double *part;     /* [row][block][2][32] */
   double *sums;     /* [2][padded channels] */
   vg_bf16_bn *lane; /* of each block */
+  bool past;        /* the result is stored past the caches */
 } job;
 
 static const float *values(const vg_tensor *t) { return t ? vg_data(t) : NULL; }
@@ -62,11 +63,11 @@ static void reduce(const job *j, int64_t block, int64_t at, int64_t n, float *su
 }
 static void apply(const job *j, int64_t block, int64_t at, int64_t n, float *sums) {
   (void)sums;
-  j->k->bn_apply(j->out + at, j->x + at, n, &j->lane[block]);
+  j->k->bn_apply(j->out + at, j->x + at, n, &j->lane[block], j->past);
 }
 static void bwd(const job *j, int64_t block, int64_t at, int64_t n, float *sums) {
   (void)sums;
-  j->k->bn_bwd(j->out + at, j->gy + at, j->x + at, n, &j->lane[block]);
+  j->k->bn_bwd(j->out + at, j->gy + at, j->x + at, n, &j->lane[block], j->past);
 }
 
 static void add_up(const job *j, int64_t block) {
@@ -163,6 +164,7 @@ static void by_block(const job *j, const passes *p, int threads) {
     if (p->first) add_up(j, b);
     p->between(j, b);
     for (int64_t h = j->g.h - 1; p->second && h >= 0; h--) visit_row(j, p->second, h, b, NULL);
+    j->k->fence();
   }
 }
 
@@ -178,9 +180,10 @@ static void by_row(const job *j, const passes *p, int threads) {
       if (p->first) add_up(j, b);
       p->between(j, b);
     }
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
     for (int64_t i = 0; i < (p->second ? items : 0); i++)
       visit_row(j, p->second, i / blocks, i % blocks, NULL);
+    j->k->fence();
   }
 }
 
@@ -194,6 +197,7 @@ static vg_status run(vg_device *d, job *j, const passes *p, const double *ready)
   VG_TRY(
       vg_buf_take(&work, d, (parts + sums) * sizeof *j->part + (size_t)blocks * sizeof *j->lane));
   if (vg_cpu_plans(d)) goto done;
+  j->past = vg_bf16_past(elements) && j->out != j->gy;
   j->part = work.ptr;
   j->sums = j->part + parts;
   j->lane = (vg_bf16_bn *)(void *)(j->sums + sums);

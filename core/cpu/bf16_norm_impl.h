@@ -26,16 +26,23 @@ static void moments(const uint16_t *x, int64_t n, float *sums) {
   }
 }
 
-static void bn_apply(uint16_t *y, const uint16_t *x, int64_t n, const vg_bf16_bn *k) {
+typedef struct halves {
+  v16 lo, hi;
+} halves;
+
+INLINE halves both(const float *p) { return (halves){LOAD(p), LOAD(p + 16)}; }
+
+INLINE v16 normal(const uint16_t *x, v16 mean, v16 scale, v16 shift, v16 floor) {
+  v16 v = (widen(x) - mean) * scale + shift;
+  return pick(v < floor, floor, v); /* keeps NaN */
+}
+
+static void bn_apply(uint16_t *y, const uint16_t *x, int64_t n, const vg_bf16_bn *k, bool past) {
   v16 floor = splat(k->relu ? 0 : -__builtin_inff());
-  for (int h = 0; h < 2; h++) {
-    v16 mean = LOAD(k->mean + 16 * h), scale = LOAD(k->scale + 16 * h);
-    v16 shift = LOAD(k->shift + 16 * h);
-    for (int64_t i = 0; i < n; i++) {
-      v16 v = (widen(x + 32 * i + 16 * h) - mean) * scale + shift;
-      narrow(y + 32 * i + 16 * h, pick(v < floor, floor, v)); /* keeps NaN */
-    }
-  }
+  halves mean = both(k->mean), scale = both(k->scale), shift = both(k->shift);
+  for (int64_t i = 0; i < n; i++, x += 32, y += 32)
+    put_row(y, normal(x, mean.lo, scale.lo, shift.lo, floor),
+            normal(x + 16, mean.hi, scale.hi, shift.hi, floor), past);
 }
 
 /* The gradient behind the ReLU, whose mask is the forward's own expression computed again. */
@@ -59,18 +66,25 @@ static void bn_reduce(const uint16_t *gy, const uint16_t *x, int64_t n, const vg
   }
 }
 
+INLINE v16 gradient(const uint16_t *gy, const uint16_t *x, const float *k, bool relu) {
+  const int field = 32; /* mean, scale, shift, a, b, c follow each other */
+  v16 d = widen(x) - LOAD(k);
+  v16 g = masked(widen(gy), d, LOAD(k + field), LOAD(k + 2 * field), relu);
+  return LOAD(k + 3 * field) * g + (LOAD(k + 4 * field) * d + LOAD(k + 5 * field));
+}
+
 static void bn_bwd(uint16_t *gx, const uint16_t *gy, const uint16_t *x, int64_t n,
-                   const vg_bf16_bn *k) {
-  for (int h = 0; h < 2; h++) {
-    v16 mean = LOAD(k->mean + 16 * h), scale = LOAD(k->scale + 16 * h);
-    v16 shift = LOAD(k->shift + 16 * h);
-    v16 a = LOAD(k->a + 16 * h), b = LOAD(k->b + 16 * h), c = LOAD(k->c + 16 * h);
-    for (int64_t i = 0; i < n; i++) {
-      v16 d = widen(x + 32 * i + 16 * h) - mean;
-      v16 g = masked(widen(gy + 32 * i + 16 * h), d, scale, shift, k->relu);
-      narrow(gx + 32 * i + 16 * h, a * g + (b * d + c));
-    }
-  }
+                   const vg_bf16_bn *k, bool past) {
+  const float *lo = k->mean, *hi = k->mean + 16;
+  _Static_assert(offsetof(vg_bf16_bn, c) == 5 * 32 * sizeof(float), "six fields of 32");
+  if (k->relu) /* twice, so that neither loop asks */
+    for (int64_t i = 0; i < 32 * n; i += 32)
+      put_row(gx + i, gradient(gy + i, x + i, lo, true),
+              gradient(gy + i + 16, x + i + 16, hi, true), past);
+  else
+    for (int64_t i = 0; i < 32 * n; i += 32)
+      put_row(gx + i, gradient(gy + i, x + i, lo, false),
+              gradient(gy + i + 16, x + i + 16, hi, false), past);
 }
 
 /* ---- the largest of four ---- */
@@ -91,10 +105,14 @@ static void max4(uint16_t *y, uint8_t *arg, const uint16_t *const x[4], int64_t 
   }
 }
 
-static void max4_bwd(uint16_t *const gx[4], const uint16_t *gy, const uint8_t *arg, int64_t n) {
-  for (int64_t i = 0; i < 32 * n; i += 16) {
-    h16 at = __builtin_convertvector(*(const b16 *)(const void *)(arg + i), h16);
-    h16 g = *(const h16 *)(const void *)(gy + i);
-    for (uint16_t k = 0; k < 4; k++) *(h16 *)(void *)(gx[k] + i) = g & (h16)(at == k);
-  }
+static void max4_bwd(uint16_t *const gx[4], const uint16_t *gy, const uint8_t *arg, int64_t n,
+                     bool past) {
+  for (int64_t i = 0; i < 32 * n; i += 32)
+    for (uint16_t k = 0; k < 4; k++) {
+      h16 lo = __builtin_convertvector(*(const b16 *)(const void *)(arg + i), h16);
+      h16 hi = __builtin_convertvector(*(const b16 *)(const void *)(arg + i + 16), h16);
+      lo = *(const h16 *)(const void *)(gy + i) & (h16)(lo == k);
+      hi = *(const h16 *)(const void *)(gy + i + 16) & (h16)(hi == k);
+      put_halves(gx[k] + i, lo, hi, past);
+    }
 }

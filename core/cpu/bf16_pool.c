@@ -46,12 +46,17 @@ static void clear_edges(vg_device *d, vg_tensor *gx, const vg_hwnc *small, const
 void vg_bf16_max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_buf *ws) {
   vg_hwnc small = vg_hwnc_of(gy->shape), large = vg_hwnc_of(gx->shape);
   const vg_bf16_kernels *k = vg_bf16_get();
+  bool past = vg_bf16_past(large.h * large.w * large.pixel);
   if (large.h != 2 * small.h || large.w != 2 * small.w) clear_edges(d, gx, &small, &large);
-#pragma omp parallel for schedule(static) num_threads(vg_cpu_threads(d)) if (gx->n >= VG_CPU_GRAIN)
-  for (int64_t p = 0; p < small.h * small.w; p++) {
-    uint16_t *out[4];
-    for (int i = 0; i < 4; i++) out[i] = (uint16_t *)vg_data(gx) + corner(&small, &large, p, i);
-    k->max4_bwd(out, (const uint16_t *)vg_data(gy) + p * small.pixel,
-                (const uint8_t *)ws->ptr + p * small.pixel, small.pixel / 32);
+#pragma omp parallel num_threads(vg_cpu_threads(d)) if (gx->n >= VG_CPU_GRAIN)
+  {
+#pragma omp for schedule(static) nowait
+    for (int64_t p = 0; p < small.h * small.w; p++) {
+      uint16_t *out[4];
+      for (int i = 0; i < 4; i++) out[i] = (uint16_t *)vg_data(gx) + corner(&small, &large, p, i);
+      k->max4_bwd(out, (const uint16_t *)vg_data(gy) + p * small.pixel,
+                  (const uint8_t *)ws->ptr + p * small.pixel, small.pixel / 32, past);
+    }
+    k->fence();
   }
 }

@@ -57,20 +57,23 @@ static void product(const vg_tile_job *j) {
 #endif
 
 static void store(uint16_t *y, int64_t lower, const float *c, const float *bias, int rows,
-                  float *sums) {
-  for (int h = 0; h < 2; h++) {
-    v16 add = bias ? LOAD(bias + 16 * h) : splat(0), s = {0}, q = {0};
-    for (int r = 0; r < 32; r++) {
-      uint16_t *to = y + (r / 16) * lower + 32 * (r % 16) + 16 * h;
-      narrow(to, LOAD(c + 512 * (r / 16) + 256 * h + 16 * (r % 16)) + add);
-      if (!sums || r >= rows) continue;
-      v16 v = widen(to);
-      s += v;
-      q += v * v;
+                  float *sums, bool past) {
+  v16 add[2] = {{0}}, s[2] = {{0}}, q[2] = {{0}};
+  for (int h = 0; bias && h < 2; h++) add[h] = LOAD(bias + 16 * h);
+  for (int r = 0; r < 32; r++) {
+    const float *from = c + 512 * (r / 16) + 16 * (r % 16);
+    h16 v[2] = {rounded(LOAD(from) + add[0]), rounded(LOAD(from + 256) + add[1])};
+    put_halves(y + (r / 16) * lower + 32 * (r % 16), v[0], v[1], past);
+    if (!sums || r >= rows) continue;
+    for (int h = 0; h < 2; h++) {
+      v16 x = (v16)(__builtin_convertvector(v[h], u16x2) << 16);
+      s[h] += x;
+      q[h] += x * x;
     }
-    if (!sums) continue;
-    add_to(sums + 16 * h, s);
-    add_to(sums + 32 + 16 * h, q);
+  }
+  for (int h = 0; sums && h < 2; h++) {
+    add_to(sums + 16 * h, s[h]);
+    add_to(sums + 32 + 16 * h, q[h]);
   }
 }
 

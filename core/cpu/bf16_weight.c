@@ -67,17 +67,12 @@ static void pack_block(const job *j, uint16_t *x, int64_t rb, int64_t cb) {
   }
 }
 
-static vg_status pack(vg_device *d, const job *j) {
+static void pack(const job *j, uint16_t *room, int threads) {
   int64_t rbs = blocks(j->m.rows), cbs = blocks(j->m.columns), size = j->m.taps * BLOCK;
-  int threads = rbs * cbs * size < VG_CPU_GRAIN ? 1 : vg_cpu_threads(d);
-  uint16_t *room = vg_alloc((size_t)(threads * size) * sizeof *room);
-  if (!room) return VG_ENOMEM;
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (int part = 0; part < threads; part++)
     for (int64_t i = rbs * cbs * part / threads; i < rbs * cbs * (part + 1) / threads; i++)
       pack_block(j, room + part * size, i / cbs, i % cbs);
-  vg_free(room);
-  return VG_OK;
 }
 
 static bool same(const note *n, const vg_tensor *w, const vg_bf16_matrix *m) {
@@ -101,23 +96,66 @@ static vg_status note_of(note **out, const vg_tensor *w, const vg_bf16_matrix *m
   return VG_OK;
 }
 
+/* Takes the memory of the forms that are wanted and not valid; tells whether there are any. */
+static vg_status missing(bool *any, job *j, vg_device *d, note *n, uint32_t version, int form) {
+  int64_t size = blocks(j->m.rows) * blocks(j->m.columns) * j->m.taps * BLOCK;
+  vg_status st = VG_OK;
+  for (int f = 0; f < 2; f++) {
+    bool valid = n->form[f].ptr && n->version[f] == version;
+    if (valid || (f != form && d->ctx->no_grad)) continue;
+    if (!n->form[f].ptr) VG_TRY(vg_buf_take(&n->form[f], d, (size_t)size * sizeof(uint16_t)));
+    n->version[f] = version;
+    j->to[f] = n->form[f].ptr;
+    *any = true;
+  }
+done:
+  return st;
+}
+
 vg_status vg_bf16_weight(const uint16_t **out, vg_device *d, const vg_tensor *w,
                          const vg_bf16_matrix *m, vg_bf16_form form) {
   int64_t size = blocks(m->rows) * blocks(m->columns) * m->taps * BLOCK;
-  uint32_t version = w->storage->version;
+  int threads = size < VG_CPU_GRAIN ? 1 : vg_cpu_threads(d);
   job j = {.k = vg_bf16_get(), .m = *m, .w = vg_data(w)};
+  vg_buf room = {0};
+  bool any = false;
   note *n;
   vg_status st;
   VG_TRY(note_of(&n, w, m));
-  for (int f = 0; f < 2; f++) {
-    bool valid = n->form[f].ptr && n->version[f] == version;
-    if (valid || (f != (int)form && d->ctx->no_grad)) continue;
-    if (!n->form[f].ptr) VG_TRY(vg_buf_take(&n->form[f], d, (size_t)size * sizeof(uint16_t)));
-    n->version[f] = version;
-    j.to[f] = n->form[f].ptr;
-  }
-  if ((j.to[0] || j.to[1]) && !vg_cpu_plans(d)) VG_TRY(pack(d, &j));
+  VG_TRY(missing(&any, &j, d, n, w->storage->version, (int)form));
+  if (any) VG_TRY(vg_buf_take(&room, d, (size_t)(threads * m->taps) * BLOCK * sizeof *j.to[0]));
+  if (any && !vg_cpu_plans(d)) pack(&j, room.ptr, threads);
   *out = n->form[form].ptr;
 done:
+  vg_buf_give(&room);
   return st;
+}
+
+/* ---- renewal ---- */
+
+static note *kept(const vg_tensor *w) {
+  note *n = w->storage->note;
+  bool ours = n && w->storage->note_free == note_free && n->offset == w->offset;
+  bool dense = ours && n->m.row == n->m.columns * n->m.taps && n->m.rows * n->m.row == w->n;
+  return dense && (n->form[0].ptr || n->form[1].ptr) ? n : NULL;
+}
+
+int64_t vg_bf16_row_blocks(const vg_tensor *w, int64_t *floats) {
+  const note *n = kept(w);
+  if (!n) return 0;
+  *floats = 32 * n->m.row;
+  return blocks(n->m.rows);
+}
+
+int64_t vg_bf16_renew_room(const vg_tensor *w) { return kept(w)->m.taps * BLOCK; }
+
+void vg_bf16_renew(const vg_tensor *w, int64_t block, uint16_t *room) {
+  note *n = kept(w);
+  job j = {.k = vg_bf16_get(), .m = n->m, .w = vg_data(w), .to = {n->form[0].ptr, n->form[1].ptr}};
+  for (int64_t cb = 0; cb < blocks(n->m.columns); cb++) pack_block(&j, room, block, cb);
+}
+
+void vg_bf16_renewed(const vg_tensor *w) {
+  note *n = kept(w);
+  n->version[0] = n->version[1] = w->storage->version + 1;
 }

@@ -1,8 +1,8 @@
 /* Pooling: windows of every output row and column, then one plane of pixels after the other. Ours,
    not oneDNN's: oneDNN 2.6 drops NaN where PyTorch propagates it. */
 #include "base/alloc.h"
-#include "cpu/bf16_pool.h"
 #include "base/window.h"
+#include "cpu/bf16_pool.h"
 #include "cpu/blocked.h"
 #include "cpu/cpu.h"
 #include "cpu/dense.h"

@@ -29,7 +29,7 @@ describe("VGG_CPU_ISA", function()
   it("refuses what it does not know", function()
     local r = run("avx1024", "-e", describe_device)
     assert.is_true(r.code ~= 0)
-    assert.matches("VGG_CPU_ISA: no 'avx1024'. Known: amx, avx512_bf16, emulate, avx512, avx2, base",
-      r.err, 1, true)
+    assert.matches("VGG_CPU_ISA: no 'avx1024'. Known: amx, avx512_bf16, emulate, avx512, avx2, "
+      .. "base", r.err, 1, true)
   end)
 end)

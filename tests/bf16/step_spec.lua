@@ -38,13 +38,14 @@ describe("a step in bf16-mixed", function()
 
   it("is f32's, in VGG-16-BN", function()
     local model = vgg.models.vgg16_bn { head = "small" }
-    local x, y = compare.input { 16, 3, 32, 32 }, labels(16)
+    local n = os.getenv "VGGLUA_SANITIZE" and 4 or 16
+    local x, y = compare.input { n, 3, 32, 32 }, labels(n)
     local loss, want = gradients(model, x, y, "f32")
     local half, got = gradients(model, x, y, "bf16")
     assert.is_true(math.abs(half / loss - 1) < 1e-2, ("%g, %g"):format(half, loss))
     for name, g in pairs(want) do
-      -- the bias of a convolution in front of a normalisation has no gradient but rounding
-      if name:find "classifier" then
+      -- normalisations over one value an image make what lies in front of them uncomparable
+      if n == 16 and name:find "classifier" then
         assert.is_true(compare.distance(got[name], g) < 0.1, name)
       end
       assert.equal("float32", got[name].dtype)
@@ -61,6 +62,30 @@ describe("a step in bf16-mixed", function()
       for name, g in pairs(first) do
         assert.equal(0, (again[name] - g):abs():max():item(), name)
       end
+    end
+  end)
+
+  it("sees the weights that the optimizer left", function()
+    local model, x, y = net(), compare.input { 20, 3, 32, 32 }, labels(20)
+    local function result()
+      return core.no_grad(function()
+        model:eval()
+        local out = core.autocast("bf16", model, x):to "float32"
+        model:train()
+        return out
+      end)
+    end
+    for _, optimizer in ipairs { vgg.optim.Adam { model, lr = 1e-2 },
+      vgg.optim.SGD { model, lr = 1e-2 } } do
+      local before = result()
+      gradients(model, x, y, "bf16")
+      optimizer:step()
+      local kept = result()
+      core.no_grad(function()
+        for _, p in model:named_parameters() do p:copy_(p:clone()) end -- what is kept is void
+      end)
+      assert.equal(0, (kept - result()):abs():max():item())
+      assert.is_true((kept - before):abs():max():item() > 1e-3)
     end
   end)
 
