@@ -41,6 +41,11 @@ bool vg_cuda_capturing(const vg_device *d) {
   return g && g->recording;
 }
 
+struct vg_cuda_kept *vg_cuda_outer_weights(const vg_device *d) {
+  const graph *g = vg_cuda_state(d)->graph;
+  return g && g->recording ? g->outer_weights : NULL;
+}
+
 static vg_status refill_value(graph *g, const void *host, size_t bytes) {
   if (g->cursor >= g->entries || g->bytes[g->cursor] != bytes)
     return vg_fail(VG_ESTATE, "replay: this step does not do what the recorded one did");

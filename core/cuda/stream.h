@@ -68,6 +68,8 @@ typedef struct vg_cuda_dynamic_values {
 } vg_cuda_dynamic_values;
 
 bool vg_cuda_capturing(const vg_device *d);
+/* The weights that were prepared before the recording began. */
+struct vg_cuda_kept *vg_cuda_outer_weights(const vg_device *d);
 vg_status vg_cuda_dynamic(vg_device *d, const void *host, size_t bytes,
                           vg_cuda_dynamic_values *out);
 /* Device memory with what must be added to vg_stream.index of this step's random operations; NULL:

@@ -36,20 +36,32 @@ static int64_t extent(const vg_tensor *w) {
   return last + 1;
 }
 
+static bool fits(const kept *e, const vg_tensor *w, vg_cuda_form form) {
+  return e->storage == w->storage->id && e->offset == w->offset && e->n == extent(w) &&
+         same_form(e->form, form);
+}
+
+/* While weights are constant a recording may rely on what was prepared before it: nothing is
+   dropped before the constancy ends, and with it the recording. */
+static const void *prepared_before(vg_device *d, const vg_tensor *w, vg_cuda_form form) {
+  if (d->ctx->constant_weights == 0 || !vg_cuda_capturing(d)) return NULL;
+  for (const kept *e = vg_cuda_outer_weights(d); e; e = e->next)
+    if (fits(e, w, form) && e->version == w->storage->version) return e->memory.ptr;
+  return NULL;
+}
+
 /* The entry for w, made when there is none; old ones are dropped on the way. */
 static vg_status entry_of(kept **out, bool *is_new, vg_device *d, const vg_tensor *w,
                           vg_cuda_form form, size_t bytes) {
   vg_cuda_priv *p = vg_cuda_state(d);
-  int64_t n = extent(w);
+  bool constant = d->ctx->constant_weights > 0;
   kept *found = NULL;
   vg_status st = VG_OK;
   p->weights_used++;
   for (kept **at = &p->weights; *at;) {
     kept *e = *at;
-    if (e->storage == w->storage->id && e->offset == w->offset && e->n == n &&
-        same_form(e->form, form))
-      found = e;
-    if (e != found && p->weights_used - e->used > MOST_AGE)
+    if (fits(e, w, form)) found = e;
+    if (e != found && !constant && p->weights_used - e->used > MOST_AGE)
       drop(at);
     else
       at = &e->next;
@@ -59,7 +71,7 @@ static vg_status entry_of(kept **out, bool *is_new, vg_device *d, const vg_tenso
     if (!(found = vg_calloc(1, sizeof *found))) return VG_ENOMEM;
     found->storage = w->storage->id;
     found->offset = w->offset;
-    found->n = n;
+    found->n = extent(w);
     found->form = form;
     found->next = p->weights;
     p->weights = found;
@@ -108,6 +120,7 @@ vg_status vg_cuda_weight(const void **out, vg_device *d, const vg_tensor *w, vg_
     *out = vg_data(w);
     return VG_OK;
   }
+  if ((*out = prepared_before(d, w, form))) return VG_OK;
   VG_TRY(entry_of(&e, &is_new, d, w, form, bytes));
   *out = e->memory.ptr;
   if (!is_new && e->version == w->storage->version) return VG_OK;

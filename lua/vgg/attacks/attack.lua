@@ -7,6 +7,7 @@ local core = require "vgg.core"
 local Batch = require "vgg.attacks.batch"
 local frozen = require "vgg.attacks.frozen"
 local labels = require "vgg.attacks.labels"
+local replayed = require "vgg.attacks.replayed"
 local signals = require "vgg.train.signals"
 local spaces = require "vgg.attacks.spaces"
 local util = require "vgg.util"
@@ -40,8 +41,8 @@ local function done(self, p, predicted, class)
 end
 
 -- Marks what is finished before step k + 1; everything is after the last one.
-local function judge(self, batch, logits, pixels, k)
-  local p, predicted = batch:observe(logits, pixels)
+local function judge(self, batch, measured, pixels, k)
+  local p, predicted = batch:observe(measured)
   local out = batch.out
   for i = 1, #batch.rows do
     local at = batch:at(i)
@@ -62,20 +63,39 @@ local function listen(batch)
   return batch.ending
 end
 
+-- One look and one step that were recorded: the step is taken before the look is judged, which
+-- nobody sees.
+local function iterate_recorded(self, batch, state, k)
+  listen(batch)
+  core.no_grad(judge, self, batch, replayed.launch(self, batch, state, k), batch.recorded.pixels, k)
+  if batch.working == 0 then return false end
+  local rows = #batch.rows
+  core.no_grad(batch.compact, batch, state)
+  if #batch.rows ~= rows then replayed.forget(batch) end
+  return true
+end
+
 -- One look, and one step while anything works. False when there is nothing left to do.
 local function iterate(self, batch, state, k)
   local last = k == self.max_iter or batch.ending
   local v, space = batch.v, batch.space
   local logits
   if last then
-    core.no_grad(function() judge(self, batch, space.logits(v), space.decode(v), k) end)
+    core.no_grad(function()
+      local pixels = space.decode(v)
+      judge(self, batch, batch:measure(space.logits(v), pixels), pixels, k)
+    end)
     return false
   end
+  if replayed.ready(self, batch, state) then return iterate_recorded(self, batch, state, k) end
   v:requires_grad_(true)
   v:set_grad(nil)
   logits = space.logits(v)
   listen(batch)
-  core.no_grad(function() judge(self, batch, logits:detach(), space.decode(v:detach()), k) end)
+  core.no_grad(function()
+    local pixels = space.decode(v:detach())
+    judge(self, batch, batch:measure(logits:detach(), pixels), pixels, k)
+  end)
   if batch.working == 0 then return false end
   self.objective(logits, batch.target, self.targeted):sum():backward()
   core.no_grad(self.step, self, batch, state, v.grad, k + 1)
@@ -94,6 +114,7 @@ local function run_batch(self, batch, _, progress)
     progress(batch, k, going)
     if going then k = k + 1 end
   end
+  replayed.forget(batch)
   batch:free(state)
 end
 

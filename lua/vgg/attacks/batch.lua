@@ -23,14 +23,19 @@ end
 -- Position in the record of row i of the tensors.
 function Batch:at(i) return self.first - 1 + self.rows[i] end
 
--- p(class), prediction and distance of every working row go to the histories. Returns the arrays
--- of p and predictions, by row of the tensors.
-function Batch:observe(logits, pixels)
-  local out = self.out
-  local p = logits:softmax(2):gather(2, self.target:unsqueeze(2)):flatten():totable()
-  local predicted = logits:argmax(2):totable()
+-- p(class), prediction and distances of every row, as tensors: { p =, predicted =, l2 =, linf = }.
+function Batch:measure(logits, pixels)
   local delta = (pixels - self.clean):flatten(2)
-  local l2, linf = delta:norm(2):totable(), delta:abs():amax(2):totable()
+  return { p = logits:softmax(2):gather(2, self.target:unsqueeze(2)):flatten(),
+    predicted = logits:argmax(2), l2 = delta:norm(2), linf = delta:abs():amax(2) }
+end
+
+-- What was measured of every working row goes to the histories. Returns the arrays of p and
+-- predictions, by row of the tensors.
+function Batch:observe(measured)
+  local out = self.out
+  local p, predicted = measured.p:totable(), measured.predicted:totable()
+  local l2, linf = measured.l2:totable(), measured.linf:totable()
   for i = 1, #self.rows do
     if self.live[i] then
       local history = out.history[self:at(i)]

@@ -67,7 +67,7 @@ local function run_batch(self, batch, _, progress)
     weight = fill(n, self.c), image = batch.clean:clone():keep() }
   core.scope(core.no_grad, function() -- the clean image, for the record
     local logits = self.model(batch.clean)
-    local p, predicted = batch:observe(logits, batch.clean)
+    local p, predicted = batch:observe(batch:measure(logits, batch.clean))
     for i = 1, n do
       local at = batch:at(i)
       batch.out.clean_prob[at], batch.out.clean_predicted[at] = p[i], predicted[i]
@@ -90,7 +90,7 @@ local function run_batch(self, batch, _, progress)
     if not Attack.listen(batch) then core.scope(search_once, round) end
   end
   core.scope(core.no_grad, function()
-    local _, predicted = batch:observe(self.model(search.image), search.image)
+    local _, predicted = batch:observe(batch:measure(self.model(search.image), search.image))
     for i = 1, n do batch:finish(i, search.image, predicted[i], taken) end
   end)
   progress(batch, taken, false)

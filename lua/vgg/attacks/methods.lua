@@ -76,7 +76,7 @@ function methods.targeted_adam(options)
     words = ("Adam on %s, objective %s, lr %g, at most %d steps, until p > %g%s"):format(
       o.space == "norm" and "normalised inputs" or "pixels", o.objective, o.lr, o.max_iter,
       o.prob_threshold, o.clamp and "" or ", not clamped"),
-    start = adam_start, step = adam_step,
+    start = adam_start, step = adam_step, recordable = true, refill = adam_step,
   }
 end
 
@@ -117,7 +117,7 @@ local function ball(name, o, words)
   above(name, "eps", o.eps, -1e-30)
   return Attack.new {
     name = name, targeted = o.targeted, max_iter = count(name, "steps", o.steps), space = "pixel",
-    clamp = true, words = words, reach = o.eps,
+    clamp = true, words = words, reach = o.eps, recordable = true,
     threshold = o.stop and (type(o.stop) == "number" and o.stop or 0.5) or false,
     objective = function(logits, classes)
       return objective(logits, classes, o.targeted, o.kappa)
