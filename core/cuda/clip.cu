@@ -50,6 +50,18 @@ __global__ void scale(vg_cuda_list list, const float *norm, double bound) {
 
 extern "C" {
 
+cudaError_t vg_cuda_clip_load(void) {
+  cudaError_t e = cudaSuccess;
+#if !VG_CUDA_EMULATE
+  cudaFuncAttributes a;
+  e = cudaFuncGetAttributes(&a, squares);
+  if (e == cudaSuccess) e = cudaFuncGetAttributes(&a, add_parts);
+  if (e == cudaSuccess) e = cudaFuncGetAttributes(&a, root);
+  if (e == cudaSuccess) e = cudaFuncGetAttributes(&a, scale);
+#endif
+  return e;
+}
+
 cudaError_t vg_cuda_list_squares(const vg_cuda_list *list, double *sum, double *partial, bool first,
                                  cudaStream_t stream) {
   dim3 grid(VG_CUDA_LIST_PARTS, (unsigned)list->n);

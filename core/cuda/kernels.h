@@ -51,6 +51,9 @@ typedef struct vg_cuda_list {
   int64_t size[VG_CUDA_LIST];
   int n;
 } vg_cuda_list;
+/* Loads these kernels, which is not allowed while a stream is captured and happens at the first
+   launch otherwise: only recorded steps use them. */
+cudaError_t vg_cuda_clip_load(void);
 /* *sum (`first`: instead of adding to it) = the sum of all squares; `partial`: VG_CUDA_LIST *
    VG_CUDA_LIST_PARTS numbers of scratch memory. */
 cudaError_t vg_cuda_list_squares(const vg_cuda_list *list, double *sum, double *partial, bool first,

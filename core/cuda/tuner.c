@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 
-enum { BUCKETS = 256, CANDIDATES = 16, BEST_OF_A = 10, RUNS = 5, ROUNDS = 3 };
+enum { BUCKETS = 256, CANDIDATES = 10, BEST_OF_A = 7, RUNS = 5, ROUNDS = 3 };
 static const int64_t MOST_WORKSPACE = (int64_t)512 << 20;
 
 /* Of one device. */

@@ -10,9 +10,12 @@ local function random()
   return { seed = seed, position = position }
 end
 
-local function algorithms()
-  return core.dense and core.dense.conv_choices and core.dense.conv_choices() or nil
+local function algorithms(t)
+  return core.dense and core.dense.conv_choices and core.dense.conv_choices(t.opt.device) or nil
 end
+
+-- "cuda:1" -> "cuda": what its algorithms are called is the backend's business.
+local function backend(device) return (device or "cpu"):match "^%a+" end
 
 -- Splits an optimizer's state dict into tensors (under "optimizer.") and the rest.
 local function split(dict, tensors)
@@ -44,6 +47,7 @@ end
 
 -- tensors, meta for checkpoint.save
 function state.capture(t)
+  require("vgg.train.replayed").flush(t)
   local tensors = {}
   for name, tensor in pairs(t.task.model:state_dict()) do tensors[name] = tensor end
   local p, schedule = t.position, t.task.schedule
@@ -58,7 +62,8 @@ function state.capture(t)
       train = p.batch > 0 and t.scores.train:state() or nil,
       best = t.best, callbacks = callback_states(t), grad_norm = t.last_norm,
     },
-    algorithms = algorithms(),
+    algorithms = algorithms(t),
+    algorithms_of = backend(t.opt.device) ~= "cpu" and backend(t.opt.device) or nil,
   }
 end
 
@@ -75,8 +80,9 @@ function state.restore(t, path)
   t.task.optimizer:load_state_dict(join(meta.optimizer or {}, file.tensors))
   if t.task.schedule and meta.schedule then t.task.schedule:load_state_dict(meta.schedule) end
   core.set_rng_state(meta.random.seed, meta.random.position)
-  if meta.algorithms and core.dense and core.dense.set_conv_choices then
-    core.dense.set_conv_choices(meta.algorithms)
+  local same = (meta.algorithms_of or "cpu") == backend(t.opt.device)
+  if meta.algorithms and same and core.dense and core.dense.set_conv_choices then
+    core.dense.set_conv_choices(meta.algorithms, t.opt.device)
   end
   t.position = meta.position
   t.best, t.last_norm = meta.trainer.best, meta.trainer.grad_norm
