@@ -126,15 +126,15 @@ static int l_clip_grad_norm(lua_State *L) { /* clip_grad_norm(params, max_norm) 
   return vglua_return(L, st);
 }
 
-/* grad_norm_tensor(params) -> one number on the device, nothing waits */
+/* grad_norm_tensor(params) -> one number on the device, and what clip_by_norm wants; no waiting */
 static int l_grad_norm_tensor(lua_State *L) {
   int n;
   vg_tensor **t = check_tensors(L, 1, &n);
-  vg_tensor **out = vglua_new_tensor(L);
-  return vglua_return(L, vg_grad_norm_tensor(out, n, t));
+  vg_tensor **norm = vglua_new_tensor(L), **squares = vglua_new_tensor(L);
+  return vglua_return_n(L, vg_grad_norm_tensor(norm, squares, n, t), 2);
 }
 
-static int l_clip_by_norm(lua_State *L) { /* clip_by_norm(params, norm tensor, max_norm) */
+static int l_clip_by_norm(lua_State *L) { /* clip_by_norm(params, squares, max_norm) */
   int n;
   vg_tensor **t = check_tensors(L, 1, &n);
   return vglua_return_n(L, vg_clip_by_norm(n, t, vglua_check_tensor(L, 2), luaL_checknumber(L, 3)),

@@ -47,17 +47,17 @@ vg_status vg_cuda_root(vg_device *d, vg_tensor *norm, const vg_tensor *sum) {
 }
 
 typedef struct clip_arg {
-  const float *norm;
+  const double *sum;
   double bound;
 } clip_arg;
 
 static cudaError_t clip(const vg_cuda_list *list, void *arg_, cudaStream_t s) {
   const clip_arg *arg = arg_;
-  return vg_cuda_list_clip(list, arg->norm, arg->bound, s);
+  return vg_cuda_list_clip(list, arg->sum, arg->bound, s);
 }
 
-vg_status vg_cuda_clip_by(vg_device *d, int n, vg_tensor *const *x, const vg_tensor *norm,
+vg_status vg_cuda_clip_by(vg_device *d, int n, vg_tensor *const *x, const vg_tensor *sum,
                           double bound) {
-  clip_arg arg = {vg_data(norm), bound};
+  clip_arg arg = {vg_data(sum), bound};
   return in_lists(d, n, x, clip, &arg);
 }

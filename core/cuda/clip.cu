@@ -37,10 +37,10 @@ __global__ void add_parts(double *sum, const double *partial, int n, bool first)
 
 __global__ void root(float *norm, const double *sum) { *norm = (float)sqrt(*sum); }
 
-__global__ void scale(vg_cuda_list list, const float *norm, double bound) {
+__global__ void scale(vg_cuda_list list, const double *sum, double bound) {
   float *x = (float *)list.data[blockIdx.y];
   int64_t n = list.size[blockIdx.y], step = (int64_t)gridDim.x * THREADS;
-  double wanted = bound / ((double)*norm + 1e-6);
+  double wanted = bound / (sqrt(*sum) + 1e-6);
   float factor = (float)wanted;
   if (wanted >= 1) return; /* not for NaN */
   for (int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x; i < n; i += step) x[i] *= factor;
@@ -75,10 +75,10 @@ cudaError_t vg_cuda_root_of(float *norm, const double *sum, cudaStream_t stream)
   return cudaGetLastError();
 }
 
-cudaError_t vg_cuda_list_clip(const vg_cuda_list *list, const float *norm, double bound,
+cudaError_t vg_cuda_list_clip(const vg_cuda_list *list, const double *sum, double bound,
                               cudaStream_t stream) {
   dim3 grid(VG_CUDA_LIST_PARTS, (unsigned)list->n);
-  VG_LAUNCH(scale, grid, THREADS, 0, stream, *list, norm, bound);
+  VG_LAUNCH(scale, grid, THREADS, 0, stream, *list, sum, bound);
   return cudaGetLastError();
 }
 

@@ -7,7 +7,7 @@
 
 vg_status vg_cuda_squares(vg_device *d, int n, vg_tensor *const *x, vg_tensor *sum, bool first);
 vg_status vg_cuda_root(vg_device *d, vg_tensor *norm, const vg_tensor *sum);
-vg_status vg_cuda_clip_by(vg_device *d, int n, vg_tensor *const *x, const vg_tensor *norm,
+vg_status vg_cuda_clip_by(vg_device *d, int n, vg_tensor *const *x, const vg_tensor *sum,
                           double bound);
 
 #endif

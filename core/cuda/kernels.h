@@ -59,8 +59,8 @@ cudaError_t vg_cuda_clip_load(void);
 cudaError_t vg_cuda_list_squares(const vg_cuda_list *list, double *sum, double *partial, bool first,
                                  cudaStream_t stream);
 cudaError_t vg_cuda_root_of(float *norm, const double *sum, cudaStream_t stream);
-/* Times min(1, bound / (norm + 1e-6)), NaN included. */
-cudaError_t vg_cuda_list_clip(const vg_cuda_list *list, const float *norm, double bound,
+/* Times min(1, bound / (sqrt(*sum) + 1e-6)), NaN included: as the host has it, to the bit. */
+cudaError_t vg_cuda_list_clip(const vg_cuda_list *list, const double *sum, double bound,
                               cudaStream_t stream);
 
 /* Several strided operands of one shape; the first is the output. */

@@ -110,7 +110,7 @@ vg_status vg_clip_grad_value(int n, vg_tensor *const *params, double bound) {
 /* ---- on the device alone ---- */
 
 typedef struct device_norm {
-  vg_tensor *sum, *norm; /* sum: i64, holds a double */
+  vg_tensor *sum; /* i64, holds a double */
   double bound;
   bool first;
 } device_norm;
@@ -125,12 +125,12 @@ static vg_status device_squares(const grads *b, device_norm *x) {
 
 static vg_status device_clip(const grads *b, device_norm *x) {
   for (int i = 0; i < b->n; i++) vg_bump(b->g[i]);
-  return b->dev->be->optim->clip_by(b->dev, b->n, b->g, x->norm, x->bound);
+  return b->dev->be->optim->clip_by(b->dev, b->n, b->g, x->sum, x->bound);
 }
 
 static vg_status on_device(int n, vg_tensor *const *params, device_fn fn, device_norm *x,
                            bool change) {
-  vg_device *dev = x->norm->dev;
+  vg_device *dev = x->sum->dev;
   grads b = {.n = 0, .dev = dev};
   vg_status st = VG_OK;
   for (int i = 0; i < n; i++) {
@@ -149,33 +149,38 @@ done:
   return st;
 }
 
-vg_status vg_grad_norm_tensor(vg_tensor **norm, int n, vg_tensor *const *params) {
+vg_status vg_grad_norm_tensor(vg_tensor **norm, vg_tensor **squares, int n,
+                              vg_tensor *const *params) {
   const int64_t one = 1;
   device_norm x = {.first = true};
   vg_device *d = n ? params[0]->dev : NULL;
+  vg_tensor *root = NULL;
   vg_status st;
   if (!d) return vg_fail(VG_EINVAL, "gradient norm: of no parameters");
   if (!d->be->optim || !d->be->optim->squares || !d->be->optim->root || !d->be->optim->clip_by)
     return vg_unsupported(d, "gradient norm on the device");
   VG_TRY(vg_new(&x.sum, d, VG_I64, 1, &one));
-  VG_TRY(vg_new(&x.norm, d, VG_F32, 0, NULL));
+  VG_TRY(vg_new(&root, d, VG_F32, 0, NULL));
   VG_TRY(on_device(n, params, device_squares, &x, false));
   if (x.first) VG_TRY(vg_fail(VG_ESTATE, "gradient norm: no parameter has a gradient"));
-  VG_TRY(d->be->optim->root(d, x.norm, x.sum));
-  *norm = x.norm;
-  x.norm = NULL;
+  VG_TRY(d->be->optim->root(d, root, x.sum));
+  *norm = root;
+  *squares = x.sum;
+  return VG_OK;
 done:
   vg_release(x.sum);
-  vg_release(x.norm);
+  vg_release(root);
   return st;
 }
 
-vg_status vg_clip_by_norm(int n, vg_tensor *const *params, vg_tensor *norm, double max_norm) {
-  device_norm x = {.norm = norm, .bound = max_norm};
+vg_status vg_clip_by_norm(int n, vg_tensor *const *params, vg_tensor *squares, double max_norm) {
+  device_norm x = {.sum = squares, .bound = max_norm};
   if (!(max_norm >= 0))
     return vg_fail(VG_EINVAL, "clip_grad_norm: want max_norm >= 0, got %g", max_norm);
-  if (!norm->dev->be->optim || !norm->dev->be->optim->clip_by)
-    return vg_unsupported(norm->dev, "gradient clipping on the device");
+  if (squares->dtype != VG_I64 || squares->n != 1)
+    return vg_fail(VG_EDTYPE, "clip_grad_norm: want the squares that came with the norm");
+  if (!squares->dev->be->optim || !squares->dev->be->optim->clip_by)
+    return vg_unsupported(squares->dev, "gradient clipping on the device");
   return on_device(n, params, device_clip, &x, true);
 }
 

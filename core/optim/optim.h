@@ -27,9 +27,12 @@ VG_API vg_status vg_clip_grad_norm(int n, vg_tensor *const *params, double max_n
 VG_API vg_status vg_clip_grad_value(int n, vg_tensor *const *params, double bound);
 
 /* The same without waiting for the device, for recorded steps: *norm is one f32 number on the
-   parameters' device (all on one). VG_EUNSUPPORTED where the backend needs the host. */
-VG_API vg_status vg_grad_norm_tensor(vg_tensor **norm, int n, vg_tensor *const *params);
-VG_API vg_status vg_clip_by_norm(int n, vg_tensor *const *params, vg_tensor *norm, double max_norm);
+   parameters' device (all on one), *squares what vg_clip_by_norm takes. The caller owns both.
+   VG_EUNSUPPORTED where the backend needs the host. */
+VG_API vg_status vg_grad_norm_tensor(vg_tensor **norm, vg_tensor **squares, int n,
+                                     vg_tensor *const *params);
+VG_API vg_status vg_clip_by_norm(int n, vg_tensor *const *params, vg_tensor *squares,
+                                 double max_norm);
 
 /* Drops every gradient; its memory goes back to the pool. */
 VG_API void vg_zero_grad(int n, vg_tensor *const *params);

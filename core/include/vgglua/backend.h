@@ -271,10 +271,10 @@ typedef struct vg_optim_vt {
   vg_status (*clamp)(vg_device *, int n, vg_tensor *const *, double bound);
   /* The same without the host, for recorded steps. sum: i64, one element, holds a double; norm: one
      f32. squares adds the tensors' squares to sum (which it starts when `first`), root takes the
-     square root, clip_by multiplies by min(1, bound / (norm + 1e-6)), NaN included. */
+     square root, clip_by multiplies by min(1, bound / (sqrt(sum) + 1e-6)), NaN included. */
   vg_status (*squares)(vg_device *, int n, vg_tensor *const *, vg_tensor *sum, bool first);
   vg_status (*root)(vg_device *, vg_tensor *norm, const vg_tensor *sum);
-  vg_status (*clip_by)(vg_device *, int n, vg_tensor *const *, const vg_tensor *norm, double bound);
+  vg_status (*clip_by)(vg_device *, int n, vg_tensor *const *, const vg_tensor *sum, double bound);
 } vg_optim_vt;
 
 typedef struct vg_metric_args {

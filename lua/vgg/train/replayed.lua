@@ -173,10 +173,10 @@ end
 
 local function clip(t, recording)
   local o = t.opt
-  local norm = core.optim.grad_norm_tensor(t.parameters)
+  local norm, squares = core.optim.grad_norm_tensor(t.parameters)
   recording:watch(norm)
   if o.gradient_clip_val and o.gradient_clip_algorithm == "norm" then
-    core.optim.clip_by_norm(t.parameters, norm, o.gradient_clip_val)
+    core.optim.clip_by_norm(t.parameters, squares, o.gradient_clip_val)
   elseif o.gradient_clip_val then
     optim.clip_grad_value(t.parameters, o.gradient_clip_val)
   end
