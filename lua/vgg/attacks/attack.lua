@@ -189,6 +189,7 @@ function Attack:__call(model, images, classes, options)
   local out = record(images.shape[1])
   out.predicted_8bit, out.method, out.targeted = {}, self.name, self.targeted
   classes = labels.tensor(classes, images.shape[1], "attack")
+  if classes.device ~= images.device then classes = classes:to(images.device) end
   if options.partial then signals.listen(true) end
   local ok, e = pcall(frozen, model, core.scope, run_all, self, model, images, classes, options,
     out)
