@@ -284,8 +284,8 @@ typedef struct vg_cuda_batch {
   int h, w;
   const int64_t *samples, *order; /* image k: record order[first + k], keyed by its sample number;
                                      NULL: the identity */
-  const vg_pipeline *pipeline;  /* in device memory */
-  int size[VG_AUG_MAX_OPS][2];  /* height, width before each operation */
+  const vg_pipeline *pipeline;    /* in device memory */
+  int size[VG_AUG_MAX_OPS][2];    /* height, width before each operation */
   int lanes; /* channels of a pixel, NHWC with zeros behind the third; 0: planes */
 } vg_cuda_batch;
 
