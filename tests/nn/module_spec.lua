@@ -335,7 +335,7 @@ describe("printing", function()
   it("shows a tree with parameter counts, and shapes after a forward", function()
     local net = Net():eval()
     assert.equal(table.concat({
-      "Net  771 parameters  eval  cpu",
+      "Net  771 parameters  eval  " .. vgg.get_default_device(),
       "  (features) Sequential                      121",
       "    (0) Block                                121",
       "      (conv) Conv2d 3 -> 4, kernel 3, pad 1  112",
@@ -350,7 +350,8 @@ describe("printing", function()
     shows "(conv) Conv2d 3 -> 4, kernel 3, pad 1  3x8x8 -> 4x8x8  112"
     shows "(classifier) Linear 64 -> 10               64 -> 10        650"
     net.features:freeze()
-    assert.equal("Net  771 parameters  650 trained  eval  cpu", net:headline())
+    assert.equal("Net  771 parameters  650 trained  eval  " .. vgg.get_default_device(),
+      net:headline())
     assert.equal("BatchNorm2d 4, eps 0.001, not affine  train",
       tostring(nn.BatchNorm2d { 4, eps = 1e-3, affine = false }))
   end)

@@ -10,13 +10,18 @@ local function pixels(set, positions)
   return core.stack(list, 1):float() / 255
 end
 
+local function device_of(model)
+  local first = type(model) == "table" and model.parameters and model:parameters()[1]
+  return first and first.device or core.get_default_device()
+end
+
 -- Predicted classes of the images at these positions, in their order.
 local function predict(model, set, positions, on_step)
-  local out, size = {}, 100
+  local out, size, device = {}, 100, device_of(model)
   for first = 1, #positions, size do
     core.scope(core.no_grad, function()
       local part = { unpack(positions, first, math.min(first + size - 1, #positions)) }
-      for _, class in ipairs(model(pixels(set, part)):argmax(2):totable()) do
+      for _, class in ipairs(model(pixels(set, part):to(device)):argmax(2):totable()) do
         out[#out + 1] = class
       end
     end)
