@@ -30,7 +30,7 @@ local trainer = train.Trainer {
   optimizer = optimizer, max_epochs = 4, save = false, header = false, pictures = false, seed = 7,
   progress = false, num_sanity_val_steps = 0, gradient_clip_val = 1.5, accumulate_grad_batches = 2,
   callbacks = { { on_train_step_end = function(_, t, r)
-    if #steps % 2 == 0 then steps[#steps + 1] = ("%.9g %.9g"):format(r.loss, r.grad_norm) end
+    if #steps % 2 == 0 then steps[#steps + 1] = ("%.9g %.5g"):format(r.loss, r.grad_norm) end
     if #steps % 2 == 1 then steps[#steps + 1] = "-" end -- every other one is not waited for
     recorded = recorded or t.recordings and next(t.recordings) ~= nil
   end } },

@@ -115,6 +115,7 @@ function M.data(opt)
     normalize = opt.normalize,
     train_images = opt.train_images, test_images = opt.test_images,
     partial_data = opt.partial_data, num_workers = opt.num_workers, progress = not util.quiet(),
+    device = require("vgg.train.device").resolve(opt.device), -- a GPU makes its batches itself
   }
 end
 
