@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vgglua/backend.h"
 
@@ -64,6 +65,10 @@ static const vg_backend *load(entry *e, const char *path) {
   const vg_backend *be = NULL;
   vg_backend_init_fn init = NULL;
   void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (!lib && access(path, F_OK) != 0) {
+    snprintf(e->why, sizeof e->why, "there is no such device; have auto, cpu, cuda, cuda:N");
+    return NULL;
+  }
   if (!lib) {
     snprintf(e->why, sizeof e->why, "%s", dlerror());
     return NULL;
