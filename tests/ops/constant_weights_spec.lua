@@ -32,7 +32,7 @@ describe("constant weights", function()
       assert.is_true(y3:equal(y4) and g3:equal(g4))
       assert.is_false(y3:equal(y))
       for _, t in ipairs { y3, g3, y4, g4 } do t:free() end
-      assert.equal(live, core.device.memory().live)
+      if device.is_cpu then assert.equal(live, core.device.memory().live) end
     end)
   end
 

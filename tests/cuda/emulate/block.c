@@ -126,6 +126,7 @@ static bool try_complete(vg_emulated_thread *t) {
     const vg_emulated_thread *o = &warp[i];
     if (!(t->mask >> i & 1) || o >= threads + total || o->state == DONE) continue;
     if (o->state != IN_WARP) return false;
+    if (!(o->mask >> number(t) % LANES & 1)) return false; /* busy elsewhere, comes later */
     if (o->mask != t->mask || o->kind != t->kind)
       fail("lanes of one warp that name each other wait in different operations or masks");
   }
@@ -137,7 +138,7 @@ static bool try_complete(vg_emulated_thread *t) {
 static void expected_otherwise(const vg_emulated_thread *self, int kind, unsigned mask) {
   const vg_emulated_thread *warp = threads + number(self) / LANES * LANES;
   for (unsigned i = 0; i < LANES && &warp[i] < threads + total; i++)
-    if (warp[i].state == IN_WARP && (warp[i].mask >> vg_emulated_lane() & 1) &&
+    if (warp[i].state == IN_WARP && (warp[i].mask >> vg_emulated_lane() & 1) && (mask >> i & 1) &&
         (warp[i].mask != mask || warp[i].kind != kind))
       fail("lanes of one warp that name each other wait in different operations or masks");
 }
