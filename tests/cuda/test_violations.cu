@@ -34,7 +34,7 @@ __global__ void late_leaver(float *p) {
   p[0] = 1;
 }
 __global__ void torn_warp(float *p) {
-  unsigned mask = threadIdx.x < 16 ? 0xffffffffu : 0xffff0000u;
+  unsigned mask = threadIdx.x < 16 ? 0xffffffffu : 0xffff8000u;
   p[0] = __shfl_xor_sync(mask, 1.0f, 1);
 }
 __global__ void stranger(float *p) { p[0] = __shfl_sync(0x1u, 1.0f, 0); }
