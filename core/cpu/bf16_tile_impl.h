@@ -107,30 +107,27 @@ static void pairs(uint16_t *b, int64_t apart, const uint16_t *x, int64_t lower, 
 }
 
 /* In place: exchanges the bits of row and column numbers one after the other. */
-#define STAGE(K, A, B)                                       \
-  for (int i = 0; i < 16; i++) {                             \
-    if (i & K) continue;                                     \
-    u16x2 top = t[i], low = t[i | K];                        \
-    t[i] = (u16x2)__builtin_shuffle(top, low, (u16x2)A);     \
-    t[i | K] = (u16x2)__builtin_shuffle(top, low, (u16x2)B); \
+#define STAGE(K, A, B)                               \
+  for (int i = 0; i < 16; i++) {                     \
+    if (i & K) continue;                             \
+    u16x2 top = t[i], low = t[i | K];                \
+    t[i] = __builtin_shufflevector(top, low, A);     \
+    t[i | K] = __builtin_shufflevector(top, low, B); \
   }
+#define EVEN_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define ODD_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+#define EVEN_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define ODD_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define EVEN_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define ODD_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define EVEN_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define ODD_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
 
 INLINE void transpose(u16x2 *t) {
-#define SET(...) \
-  { __VA_ARGS__ }
-  const u16x2 a1 = SET(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
-  const u16x2 b1 = SET(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
-  const u16x2 a2 = SET(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-  const u16x2 b2 = SET(2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-  const u16x2 a4 = SET(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
-  const u16x2 b4 = SET(4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
-  const u16x2 a8 = SET(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
-  const u16x2 b8 = SET(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-#undef SET
-  STAGE(1, a1, b1)
-  STAGE(2, a2, b2)
-  STAGE(4, a4, b4)
-  STAGE(8, a8, b8)
+  STAGE(1, EVEN_1, ODD_1)
+  STAGE(2, EVEN_2, ODD_2)
+  STAGE(4, EVEN_4, ODD_4)
+  STAGE(8, EVEN_8, ODD_8)
 }
 
 static void columns(uint16_t *a, int64_t apart, const uint16_t *x, int64_t lower, int rows) {
