@@ -44,6 +44,9 @@ typedef struct vg_bf16_kernels {
      stored past the caches. */
   void (*store)(uint16_t *y, int64_t lower, const float *c, const float *bias, int rows,
                 float *sums, bool past);
+  /* y, whose rows lie `row` floats apart <- c; past: y and its rows, 64-byte aligned, are stored
+     past the caches. */
+  void (*spread)(float *y, int64_t row, const float *c, bool past);
   /* 32 rows of 32 (the second 16 at x + lower; those from `rows` on count as zero) as pairs of
      rows: two tiles of B, `apart` elements from each other. */
   void (*pairs)(uint16_t *b, int64_t apart, const uint16_t *x, int64_t lower, int rows);
@@ -52,6 +55,13 @@ typedef struct vg_bf16_kernels {
   /* 32 rows of 32 as columns: two tiles of B, whose pairs are neighbours of a row and whose columns
      are 16 of the rows. */
   void (*turn)(uint16_t *b, int64_t apart, const uint16_t *x);
+  /* y[j][i] <- x[i][j], 16 x 16 floats in rows y_row and x_row apart; past as above. */
+  void (*turn_floats)(float *y, int64_t y_row, const float *x, int64_t x_row, bool past);
+  /* Rounded pairs of 16 rows of 32, `row` floats apart (16 channels of 32 outputs): of neighbouring
+     rows, 8 rows of two tiles of B at `rows`, `apart` elements from each other; of neighbours in a
+     row, a whole tile at `columns`. Either may be NULL. */
+  void (*weight_pairs)(uint16_t *rows, int64_t apart, uint16_t *columns, const float *x,
+                       int64_t row);
   void (*round)(uint16_t *x, const float *from, int64_t n);
   /* ---- on n rows of 32 channels that lie densely, 64-byte aligned ---- */
   void (*sum)(const uint16_t *x, int64_t n, float *sums);     /* adds 32 sums */

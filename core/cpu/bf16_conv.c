@@ -121,25 +121,72 @@ vg_hwnc vg_bf16_patches_of(const vg_tensor *x, const vg_tensor *w, const vg_tens
       (int64_t[]){x->shape[0], x->shape[1] * w->shape[2] * w->shape[3], y->shape[2], y->shape[3]});
 }
 
-static void patch(uint16_t *out, const vg_hwnc *g, const vg_tensor *x, int64_t r, int64_t s,
-                  const vg_conv2d *p, int64_t pixel) {
-  const uint16_t *from = vg_data(x);
-  int64_t h0 = pixel / g->w * p->stride[0] - p->pad[0];
-  int64_t w0 = pixel % g->w * p->stride[1] - p->pad[1];
-  memset(out, 0, (size_t)g->pixel * sizeof *out);
-  for (int64_t e = 0; e < g->c; e++) {
-    int64_t h = h0 + e / s % r * p->dilation[0], w = w0 + e % s * p->dilation[1];
-    const uint16_t *at = from + e / (r * s) * x->stride[1] + h * x->stride[2] + w * x->stride[3];
-    if (h < 0 || w < 0 || h >= x->shape[2] || w >= x->shape[3]) continue;
-    for (int64_t n = 0; n < g->n; n++)
-      out[vg_hwnc_row(g, n, e / 32) + e % 32] = at[n * x->stride[0]];
+typedef struct window_job {
+  vg_hwnc g;
+  const vg_tensor *x;
+  const vg_conv2d *p;
+  int64_t r, s, across; /* across: elements of a row of x with its padding */
+} window_job;
+
+/* Image n's rows of x under row h of y, for every channel and row of taps; the padding to both
+   sides of them stays zero. */
+static void load_lines(const window_job *j, uint16_t *line, int64_t n, int64_t h) {
+  const vg_tensor *x = j->x;
+  int64_t width = x->shape[3], top = h * j->p->stride[0] - j->p->pad[0];
+  for (int64_t e = 0; e < x->shape[1] * j->r; e++) {
+    int64_t row = top + e % j->r * j->p->dilation[0];
+    uint16_t *to = line + e * j->across + j->p->pad[1];
+    const uint16_t *from = (const uint16_t *)vg_data(x) + n * x->stride[0];
+    from += e / j->r * x->stride[1] + row * x->stride[2];
+    if (row < 0 || row >= x->shape[2])
+      memset(to, 0, (size_t)width * sizeof *to);
+    else if (x->stride[3] == 1)
+      memcpy(to, from, (size_t)width * sizeof *to);
+    else
+      for (int64_t w = 0; w < width; w++) to[w] = from[w * x->stride[3]];
   }
 }
 
-void vg_bf16_patches(vg_device *d, uint16_t *out, const vg_hwnc *g, const vg_tensor *x, int64_t r,
-                     int64_t s, const vg_conv2d *p) {
-#pragma omp parallel for schedule(static) num_threads(vg_cpu_threads(d)) if (x->n >= VG_CPU_GRAIN)
-  for (int64_t i = 0; i < g->h * g->w; i++) patch(out + i * g->pixel, g, x, r, s, p, i);
+/* The patches of image n along row h; inlined with s known, so that a row of taps is one copy. */
+static inline __attribute__((always_inline)) void cut(const window_job *j, uint16_t *out,
+                                                      const uint16_t *line, int64_t n, int64_t s,
+                                                      int64_t apart) {
+  int64_t lines = j->x->shape[1] * j->r;
+  for (int64_t w = 0; w < j->g.w; w++, out += j->g.pixel, line += j->p->stride[1]) {
+    uint16_t v[64] = {0};
+    for (int64_t e = 0; e < lines; e++)
+      for (int64_t t = 0; t < s; t++) v[e * s + t] = line[e * j->across + t * apart];
+    for (int64_t b = 0; b < j->g.blocks; b++)
+      memcpy(out + vg_hwnc_row(&j->g, n, b), v + 32 * b, 32 * sizeof *v);
+  }
+}
+
+static void patch_row(const window_job *j, uint16_t *out, uint16_t *line, int64_t n, int64_t h) {
+  load_lines(j, line, n, h);
+  if (j->s == 3 && j->p->dilation[1] == 1)
+    cut(j, out, line, n, 3, 1);
+  else
+    cut(j, out, line, n, j->s, j->p->dilation[1]);
+}
+
+vg_status vg_bf16_patches(vg_device *d, uint16_t *out, const vg_hwnc *g, const vg_tensor *x,
+                          int64_t r, int64_t s, const vg_conv2d *p) {
+  window_job j = {*g, x, p, r, s, x->shape[3] + 2 * p->pad[1]};
+  int64_t size = x->shape[1] * r * j.across, rows = g->h * g->n;
+  int threads = x->n < VG_CPU_GRAIN ? 1 : vg_cpu_threads(d);
+  vg_buf work = {0};
+  vg_status st;
+  VG_TRY(vg_buf_take(&work, d, (size_t)(threads * size) * sizeof *out));
+  if (vg_cpu_plans(d)) goto done;
+  memset(work.ptr, 0, (size_t)(threads * size) * sizeof *out);
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+  for (int t = 0; t < threads; t++)
+    for (int64_t i = rows * t / threads; i < rows * (t + 1) / threads; i++)
+      patch_row(&j, out + i / g->n * g->w * g->pixel, (uint16_t *)work.ptr + t * size, i % g->n,
+                i / g->n);
+done:
+  vg_buf_give(&work);
+  return st;
 }
 
 /* ---- the members ---- */
@@ -178,14 +225,14 @@ vg_status vg_bf16_conv_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const
   if (patches)
     VG_TRY(vg_buf_take(&room, d, (size_t)(j.from.h * j.from.w * j.from.pixel) * sizeof *j.y));
   if (sum) VG_TRY(vg_buf_take(&partial, d, (size_t)(j.to.h * j.to.w * j.to.blocks) * 64 * 4));
+  if (patches) {
+    VG_TRY(vg_bf16_patches(d, room.ptr, &j.from, x, w->shape[2], w->shape[3], p));
+    j.x = room.ptr;
+  }
   if (vg_cpu_plans(d)) goto done;
   VG_TRY(padded_bias(&padded, bias, &j.to));
   j.bias = padded;
   j.partial = partial.ptr;
-  if (patches) {
-    vg_bf16_patches(d, room.ptr, &j.from, x, w->shape[2], w->shape[3], p);
-    j.x = room.ptr;
-  }
   run(d, &j, sum ? vg_bf16_sums_new(y) : NULL);
 done:
   vg_free(padded);

@@ -20,8 +20,8 @@ vg_status vg_bf16_conv_bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias,
 
 /* The image as the operand of a convolution with one tap: (channel, row, column) of every window as
    channels, in the layout of cpu/hwnc.h. x: strided. out: room for out_g's pixels. */
-void vg_bf16_patches(vg_device *d, uint16_t *out, const vg_hwnc *out_g, const vg_tensor *x,
-                     int64_t r, int64_t s, const vg_conv2d *p);
+vg_status vg_bf16_patches(vg_device *d, uint16_t *out, const vg_hwnc *out_g, const vg_tensor *x,
+                          int64_t r, int64_t s, const vg_conv2d *p);
 /* Geometry of the patches: images of c * r * s channels and y's size. */
 vg_hwnc vg_bf16_patches_of(const vg_tensor *x, const vg_tensor *w, const vg_tensor *y);
 /* True when the convolution goes by patches. */

@@ -41,6 +41,18 @@ INLINE void narrow(uint16_t *p, v16 x) {
 #endif
 }
 
+INLINE void put_floats(float *p, v16 x, bool past) {
+#ifdef __AVX512F__
+  if (past)
+    _mm512_stream_ps(p, (__m512)x);
+  else
+    _mm512_storeu_ps(p, (__m512)x);
+#else
+  (void)past;
+  *(v16 *)(void *)p = x;
+#endif
+}
+
 /* A row of 32; past: not into the caches. */
 INLINE void put_halves(uint16_t *p, h16 lo, h16 hi, bool past) {
 #ifdef __AVX512F__
@@ -89,9 +101,12 @@ const vg_bf16_kernels BF16_TABLE = {.name = BF16_NAME,
                                     .fence = fence,
                                     .product = product,
                                     .store = store,
+                                    .spread = spread,
                                     .pairs = pairs,
                                     .columns = columns,
                                     .turn = turn,
+                                    .turn_floats = turn_floats,
+                                    .weight_pairs = weight_pairs,
                                     .round = round_row,
                                     .sum = sum_rows,
                                     .moments = moments,

@@ -18,6 +18,7 @@ typedef struct job {
   const float *bias;  /* padded, or NULL */
   uint16_t *c16;
   float *c32; /* one of the two */
+  bool past;  /* c32 is stored past the caches */
 } job;
 
 static int64_t blocks(int64_t n) { return (n + 31) / 32; }
@@ -63,6 +64,10 @@ static void pack_b(const job *j, int64_t nb, int64_t db) {
 static void write_block(const job *j, const float *c, int64_t mb, int64_t nb) {
   uint16_t x[32 * 32];
   int64_t columns = j->n - 32 * nb < 32 ? j->n - 32 * nb : 32;
+  if (j->c32 && columns == 32 && 32 * mb + 32 <= j->m) {
+    j->k->spread(j->c32 + 32 * mb * j->n + 32 * nb, j->n, c, j->past);
+    return;
+  }
   if (j->c16) j->k->store(x, VG_TILE, c, j->bias ? j->bias + 32 * nb : NULL, 0, NULL, false);
   for (int64_t r = 0; r < 32 && 32 * mb + r < j->m; r++) {
     int64_t at = (32 * mb + r) * j->n + 32 * nb;
@@ -98,9 +103,16 @@ static void run(vg_device *d, const job *j) {
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < (j->b ? j->nb * j->db : 0); i++) pack_b(j, i / j->db, i % j->db);
     j->k->begin();
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < j->mb * j->nb; i++) block_of_c(j, i % j->mb, i / j->mb);
+    /* The operand that is read again lies in the cache: the smaller one. */
+#pragma omp for schedule(static) nowait
+    for (int64_t i = 0; i < j->mb * j->nb; i++) {
+      if (j->mb > j->nb / 2)
+        block_of_c(j, i / j->nb, i % j->nb);
+      else
+        block_of_c(j, i % j->mb, i / j->mb);
+    }
     j->k->end();
+    if (j->past) j->k->fence();
   }
 }
 
@@ -137,6 +149,7 @@ vg_status vg_bf16_matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const v
   j.mb = blocks(j.m);
   j.nb = blocks(j.n);
   j.db = blocks(j.depth);
+  j.past = j.c32 && vg_bf16_past(j.m * j.n) && j.n % 16 == 0 && (uintptr_t)j.c32 % 64 == 0;
   VG_TRY(vg_buf_take(&pa, d, (size_t)(j.mb * j.db) * 2 * VG_TILE * sizeof *j.pa));
   if (j.b)
     VG_TRY(vg_buf_take(&pb, d, (size_t)(j.nb * j.db) * 2 * VG_TILE * sizeof *j.pa));

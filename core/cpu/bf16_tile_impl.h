@@ -77,6 +77,14 @@ static void store(uint16_t *y, int64_t lower, const float *c, const float *bias,
   }
 }
 
+static void spread(float *y, int64_t row, const float *c, bool past) {
+  for (int r = 0; r < 32; r++) {
+    const float *from = c + 512 * (r / 16) + 16 * (r % 16);
+    put_floats(y + r * row, LOAD(from), past);
+    put_floats(y + r * row + 16, LOAD(from + 256), past);
+  }
+}
+
 /* ---- changes of form ---- */
 
 /* Rows r and r + 1 as pairs of their elements: channels 0..15 in *lo, the rest in *hi. */
@@ -147,6 +155,35 @@ static void turn(uint16_t *b, int64_t apart, const uint16_t *x) {
     for (int r = 0; r < 16; r++) t[r] = PAIRS_AT(x + 32 * (16 * half + r));
     transpose(t);
     for (int r = 0; r < 16; r++) PAIRS(b + 32 * r) = t[r];
+  }
+}
+
+static void turn_floats(float *y, int64_t y_row, const float *x, int64_t x_row, bool past) {
+  u16x2 t[16];
+  for (int r = 0; r < 16; r++) t[r] = PAIRS_AT(x + r * x_row);
+  transpose(t);
+  for (int r = 0; r < 16; r++) put_floats(y + r * y_row, (v16)t[r], past);
+}
+
+/* The row of pairs whose first elements are those of x. */
+INLINE u16x2 weave(v16 x, v16 next) {
+  return __builtin_convertvector(rounded(x), u16x2) | __builtin_convertvector(rounded(next), u16x2)
+                                                          << 16;
+}
+
+static void weight_pairs(uint16_t *rows, int64_t apart, uint16_t *columns, const float *x,
+                         int64_t row) {
+  for (int p = 0; rows && p < 8; p++) {
+    const float *from = x + 2 * p * row;
+    PAIRS(rows + 32 * p) = weave(LOAD(from), LOAD(from + row));
+    PAIRS(rows + apart + 32 * p) = weave(LOAD(from + 16), LOAD(from + row + 16));
+  }
+  if (columns) {
+    u16x2 t[16];
+    for (int r = 0; r < 16; r++)
+      put_row((uint16_t *)&t[r], LOAD(x + r * row), LOAD(x + r * row + 16), false);
+    transpose(t);
+    for (int r = 0; r < 16; r++) PAIRS(columns + 32 * r) = t[r];
   }
 }
 

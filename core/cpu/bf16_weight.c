@@ -54,16 +54,45 @@ static void read_block(const job *j, uint16_t *x, int64_t rb, int64_t cb) {
   }
 }
 
-static void pack_block(const job *j, uint16_t *x, int64_t rb, int64_t cb) {
+/* Where tap t of a block goes, by form; NULL: not wanted. */
+static uint16_t *columns_of(const job *j, int64_t rb, int64_t cb, int64_t t) {
+  uint16_t *to = j->to[VG_SUM_COLUMNS];
+  return to ? to + ((2 * rb * j->m.taps + t) * blocks(j->m.columns) + cb) * VG_TILE : NULL;
+}
+static uint16_t *rows_of(const job *j, int64_t rb, int64_t cb, int64_t t) {
+  uint16_t *to = j->to[VG_SUM_ROWS];
+  return to ? to + ((2 * cb * j->m.taps + t) * blocks(j->m.rows) + rb) * VG_TILE : NULL;
+}
+
+/* A whole block of several taps: turned around, so that a tap's elements lie densely. */
+static void pack_taps(const job *j, float *v, int64_t rb, int64_t cb) {
+  int64_t taps = j->m.taps, right = taps * blocks(j->m.columns) * VG_TILE;
+  int64_t next = taps * blocks(j->m.rows) * VG_TILE;
+  const float *w = j->w + 32 * rb * j->m.row + 32 * cb * taps;
+  for (int64_t half = 0; half < 2; half++, w += 16 * taps) {
+    for (int64_t r = 0; r < 32; r += 16)
+      for (int64_t i = 0; i < 16 * taps; i += 16)
+        j->k->turn_floats(v + 32 * i + r, 32, w + r * j->m.row + i, j->m.row, false);
+    for (int64_t t = 0; t < taps; t++) {
+      uint16_t *columns = columns_of(j, rb, cb, t), *rows = rows_of(j, rb, cb, t);
+      j->k->weight_pairs(columns ? columns + 256 * half : NULL, right,
+                         rows ? rows + next * half : NULL, v + 32 * t, 32 * taps);
+    }
+  }
+}
+
+static void pack_block(const job *j, void *room, int64_t rb, int64_t cb) {
   int64_t taps = j->m.taps, rbs = blocks(j->m.rows), cbs = blocks(j->m.columns);
+  uint16_t *x = room;
+  if (taps > 1 && 32 * rb + 32 <= j->m.rows && 32 * cb + 32 <= j->m.columns) {
+    pack_taps(j, room, rb, cb);
+    return;
+  }
   read_block(j, x, rb, cb);
   for (int64_t t = 0; t < taps; t++) {
-    if (j->to[VG_SUM_COLUMNS])
-      j->k->turn(j->to[VG_SUM_COLUMNS] + ((2 * rb * taps + t) * cbs + cb) * VG_TILE,
-                 taps * cbs * VG_TILE, x + t * BLOCK);
-    if (j->to[VG_SUM_ROWS])
-      j->k->pairs(j->to[VG_SUM_ROWS] + ((2 * cb * taps + t) * rbs + rb) * VG_TILE,
-                  taps * rbs * VG_TILE, x + t * BLOCK, 16 * 32, 32);
+    uint16_t *columns = columns_of(j, rb, cb, t), *rows = rows_of(j, rb, cb, t);
+    if (columns) j->k->turn(columns, taps * cbs * VG_TILE, x + t * BLOCK);
+    if (rows) j->k->pairs(rows, taps * rbs * VG_TILE, x + t * BLOCK, 16 * 32, 32);
   }
 }
 
@@ -140,19 +169,35 @@ static note *kept(const vg_tensor *w) {
   return dense && (n->form[0].ptr || n->form[1].ptr) ? n : NULL;
 }
 
-int64_t vg_bf16_row_blocks(const vg_tensor *w, int64_t *floats) {
+/* Blocks of columns in a piece: a page of each row. */
+static int64_t wide(const note *n) {
+  int64_t w = 1024 / (32 * n->m.taps);
+  return w > 1 ? w : 1;
+}
+static int64_t across(const note *n) { return (blocks(n->m.columns) + wide(n) - 1) / wide(n); }
+
+int64_t vg_bf16_pieces(const vg_tensor *w) {
   const note *n = kept(w);
-  if (!n) return 0;
-  *floats = 32 * n->m.row;
-  return blocks(n->m.rows);
+  return n ? blocks(n->m.rows) * across(n) : 0;
+}
+
+vg_bf16_piece vg_bf16_piece_of(const vg_tensor *w, int64_t i) {
+  const note *n = kept(w);
+  int64_t r = i / across(n) * 32, c = i % across(n) * wide(n) * 32;
+  int64_t rows = n->m.rows - r, columns = n->m.columns - c;
+  if (rows > 32) rows = 32;
+  if (columns > 32 * wide(n)) columns = 32 * wide(n);
+  return (vg_bf16_piece){r * n->m.row + c * n->m.taps, n->m.row, rows, columns * n->m.taps};
 }
 
 int64_t vg_bf16_renew_room(const vg_tensor *w) { return kept(w)->m.taps * BLOCK; }
 
-void vg_bf16_renew(const vg_tensor *w, int64_t block, uint16_t *room) {
+void vg_bf16_renew(const vg_tensor *w, int64_t piece, uint16_t *room) {
   note *n = kept(w);
   job j = {.k = vg_bf16_get(), .m = n->m, .w = vg_data(w), .to = {n->form[0].ptr, n->form[1].ptr}};
-  for (int64_t cb = 0; cb < blocks(n->m.columns); cb++) pack_block(&j, room, block, cb);
+  int64_t from = piece % across(n) * wide(n), to = from + wide(n);
+  if (to > blocks(n->m.columns)) to = blocks(n->m.columns);
+  for (int64_t cb = from; cb < to; cb++) pack_block(&j, room, piece / across(n), cb);
 }
 
 void vg_bf16_renewed(const vg_tensor *w) {

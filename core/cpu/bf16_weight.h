@@ -19,14 +19,18 @@ typedef enum vg_bf16_form { VG_SUM_COLUMNS, VG_SUM_ROWS } vg_bf16_form;
 vg_status vg_bf16_weight(const uint16_t **out, vg_device *d, const vg_tensor *w,
                          const vg_bf16_matrix *m, vg_bf16_form form);
 
-/* ---- for an optimizer that renews the forms while it changes w, block of rows by block ---- */
-/* How many blocks w's kept forms have and how many of its floats make one (the last may be
-   shorter); 0: nothing is kept of it. */
-int64_t vg_bf16_row_blocks(const vg_tensor *w, int64_t *floats);
+/* ---- for an optimizer that renews the forms while it changes w, piece by piece ---- */
+/* `rows` runs of `count` of w's floats, the first at `first`, `row` apart. */
+typedef struct vg_bf16_piece {
+  int64_t first, row, rows, count;
+} vg_bf16_piece;
+/* How many pieces w's kept forms have, each small enough for a core's cache; 0: none is kept. */
+int64_t vg_bf16_pieces(const vg_tensor *w);
+vg_bf16_piece vg_bf16_piece_of(const vg_tensor *w, int64_t i);
 /* bf16 of room that each thread needs for vg_bf16_renew. */
 int64_t vg_bf16_renew_room(const vg_tensor *w);
-void vg_bf16_renew(const vg_tensor *w, int64_t block, uint16_t *room);
-/* All blocks are renewed, and w's version will be one higher. */
+void vg_bf16_renew(const vg_tensor *w, int64_t piece, uint16_t *room);
+/* All pieces are renewed, and w's version will be one higher. */
 void vg_bf16_renewed(const vg_tensor *w);
 
 #endif

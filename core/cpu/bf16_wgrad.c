@@ -23,6 +23,7 @@ typedef struct job {
   int64_t rows, held; /* of gy in a chunk; of x held at a time (a ring) */
   int64_t slab;       /* images of a chunk, in 32s */
   float *gw;
+  bool past; /* gw is stored past the caches */
   const vg_conv2d *p;
 } job;
 
@@ -106,17 +107,40 @@ static void multiply(const job *j, const chunk *c, int64_t i, vg_tile_run *run, 
   }
 }
 
-/* The sums of an item into K x C x R x S. */
+/* The sums of blocks kb and cb, [tap][c][k], into rows of K x C x R x S. */
+static void scatter_part(const job *j, const float *acc, float *to, int64_t ks, int64_t cs) {
+  int64_t taps = j->r * j->s, row = j->x.c * taps;
+  for (int64_t k = 0; k < ks; k++)
+    for (int64_t c = 0; c < cs; c++)
+      for (int64_t t = 0; t < taps; t++)
+        to[k * row + c * taps + t] =
+            acc[t * ACC + (c / 16 * 2 + k / 16) * 256 + c % 16 * 16 + k % 16];
+}
+
+/* The same for whole blocks: 16 neighbours of a row for 16 outputs at a time. */
+static void scatter_whole(const job *j, const float *acc, float *to) {
+  int64_t taps = j->r * j->s, row = j->x.c * taps;
+  _Alignas(64) float x[256];
+  for (int64_t k = 0; k < 32; k += 16)
+    for (int64_t at = 0; at < 32 * taps; at += 16) {
+      for (int64_t i = 0; i < 16; i++) {
+        int64_t c = (at + i) / taps, t = (at + i) % taps;
+        memcpy(x + 16 * i, acc + t * ACC + (c / 16 * 2 + k / 16) * 256 + c % 16 * 16,
+               16 * sizeof *x);
+      }
+      j->k->turn_floats(to + k * row + at, row, x, 16, j->past);
+    }
+}
+
 static void scatter(const job *j, int64_t i) {
-  int64_t kb = i / j->r / j->x.blocks, cb = i / j->r % j->x.blocks, r = i % j->r;
+  int64_t kb = i / j->x.blocks, cb = i % j->x.blocks, taps = j->r * j->s;
   int64_t ks = j->y.c - 32 * kb, cs = j->x.c - 32 * cb;
-  const float *acc = j->acc + i * j->s * ACC;
-  for (int64_t k = 0; k < 32 && k < ks; k++) {
-    float *to = j->gw + (((32 * kb + k) * j->x.c + 32 * cb) * j->r + r) * j->s;
-    for (int64_t c = 0; c < 32 && c < cs; c++, to += j->r * j->s)
-      for (int64_t s = 0; s < j->s; s++)
-        to[s] = acc[s * ACC + (c / 16 * 2 + k / 16) * 256 + c % 16 * 16 + k % 16];
-  }
+  const float *acc = j->acc + i * taps * ACC;
+  float *to = j->gw + (32 * kb * j->x.c + 32 * cb) * taps;
+  if (ks >= 32 && cs >= 32)
+    scatter_whole(j, acc, to);
+  else
+    scatter_part(j, acc, to, ks < 32 ? ks : 32, cs < 32 ? cs : 32);
 }
 
 /* ---- the walk over the chunks ---- */
@@ -152,7 +176,7 @@ static void walk(const job *j, vg_tile_run *run) {
     }
   }
 #pragma omp for schedule(static)
-  for (int64_t i = 0; i < items(j); i++) scatter(j, i);
+  for (int64_t i = 0; i < j->x.blocks * j->y.blocks; i++) scatter(j, i);
 }
 
 static void run(vg_device *d, const job *j) {
@@ -162,6 +186,7 @@ static void run(vg_device *d, const job *j) {
     j->k->begin();
     walk(j, j->run + omp_get_thread_num() * j->most);
     j->k->end();
+    j->k->fence();
   }
 }
 
@@ -196,6 +221,7 @@ static vg_status gradient(vg_device *d, job *j, vg_tensor *gbias) {
   int64_t sums = j->y.h * j->y.blocks * 32;
   vg_status st;
   choose_chunks(j);
+  j->past = j->x.c * j->r * j->s % 16 == 0 && (uintptr_t)j->gw % 64 == 0;
   VG_TRY(vg_buf_take(&x, d, (size_t)(j->held * x_row(j)) * sizeof *j->tx));
   VG_TRY(vg_buf_take(&y, d, (size_t)(j->rows * y_row(j)) * sizeof *j->ty));
   VG_TRY(vg_buf_take(&acc, d, floats(items(j) * j->s * ACC)));
@@ -237,7 +263,7 @@ vg_status vg_bf16_conv_bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias,
   if (vg_cpu_plans(d)) vg_cpu_state(d)->macs += (double)gy->n * (double)(gw->n / gw->shape[0]);
   if (patches) {
     VG_TRY(vg_buf_take(&room, d, (size_t)(j.x.h * j.x.w * j.x.pixel) * sizeof *j.px));
-    if (!vg_cpu_plans(d)) vg_bf16_patches(d, room.ptr, &j.x, x, gw->shape[2], gw->shape[3], p);
+    VG_TRY(vg_bf16_patches(d, room.ptr, &j.x, x, gw->shape[2], gw->shape[3], p));
     j.px = room.ptr;
   }
   st = gradient(d, &j, gbias);

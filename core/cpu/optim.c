@@ -65,10 +65,9 @@ static void adam_part(void *arg, int i, int64_t first, int64_t count) {
            (float *)vg_data(s->v) + first);
 }
 
-/* A weight with bf16 forms: changed in blocks of rows that are packed while they are in the cache.
- */
+/* A weight with bf16 forms: changed in pieces that are packed while they are in the cache. */
 static vg_status adam_packing(vg_device *d, const vg_optim_slot *s, const vg_adam_args *a,
-                              int64_t blocks, int64_t size) {
+                              int64_t pieces) {
   slots all = {.s = s, .adam = a};
   int threads = s->p->n < VG_CPU_GRAIN ? 1 : vg_cpu_threads(d);
   int64_t room = vg_bf16_renew_room(s->p);
@@ -77,10 +76,10 @@ static vg_status adam_packing(vg_device *d, const vg_optim_slot *s, const vg_ada
   VG_TRY(vg_buf_take(&work, d, (size_t)(threads * room) * sizeof(uint16_t)));
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (int t = 0; t < threads; t++)
-    for (int64_t b = blocks * t / threads; b < blocks * (t + 1) / threads; b++) {
-      int64_t left = s->p->n - b * size;
-      adam_part(&all, 0, b * size, left < size ? left : size);
-      vg_bf16_renew(s->p, b, (uint16_t *)work.ptr + t * room);
+    for (int64_t i = pieces * t / threads; i < pieces * (t + 1) / threads; i++) {
+      vg_bf16_piece e = vg_bf16_piece_of(s->p, i);
+      for (int64_t r = 0; r < e.rows; r++) adam_part(&all, 0, e.first + r * e.row, e.count);
+      vg_bf16_renew(s->p, i, (uint16_t *)work.ptr + t * room);
     }
   vg_bf16_renewed(s->p);
 done:
@@ -93,9 +92,9 @@ static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam
   int left = 0;
   vg_status st = VG_OK;
   for (int i = 0; i < n; i++) {
-    int64_t size, blocks = vg_bf16_row_blocks(s[i].p, &size);
-    if (blocks > 0)
-      VG_TRY(adam_packing(d, &s[i], a, blocks, size));
+    int64_t pieces = vg_bf16_pieces(s[i].p);
+    if (pieces > 0)
+      VG_TRY(adam_packing(d, &s[i], a, pieces));
     else
       rest[left++] = s[i];
     if (left == BATCH) VG_TRY(step_all(d, left, (slots){.s = rest, .adam = a}, adam_part));

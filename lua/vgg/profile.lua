@@ -33,7 +33,7 @@ end
 -- emulated.
 function profile.ceilings(device)
   return core.scope(core.no_grad, function()
-    local n, m = 2 ^ 24, 1024
+    local n, m = 2 ^ 24, 2048
     local a, b = core.zeros({ n }, "float32", device), core.zeros({ n }, "float32", device)
     local x = core.zeros({ m, m }, "float32", device)
     local w = core.zeros({ m, m }, "float32", device)
