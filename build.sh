@@ -62,9 +62,9 @@ run_tests() {
 check() {
   # shellcheck disable=SC2086
   install $build_packages $test_packages
-  CC=clang configure_and_build build-clang -DVGGLUA_WERROR=ON
+  CC=clang configure_and_build build-clang -DVGGLUA_WERROR=ON -DVGGLUA_CUDA=OFF
   ctest --test-dir build-clang --output-on-failure -R '^tsan\.'
-  configure_and_build build-asan -DVGGLUA_SANITIZE=address
+  configure_and_build build-asan -DVGGLUA_SANITIZE=address -DVGGLUA_CUDA=OFF
   ctest --test-dir build-asan --output-on-failure
 }
 

@@ -208,3 +208,34 @@ describe("mistakes", function()
     assert.matches("no class 10", message(class_of, 10), 1, true)
   end)
 end)
+
+describe("bf16-mixed", function()
+  local function model(precision)
+    return attacks.Normalized { net.body(), mean = net.mean, std = net.std, precision = precision }
+  end
+
+  it("computes the network in bfloat16 and hands on float32", function()
+    local half, full = model "bf16", model "f32"
+    local seen
+    half.body[1]:register_forward_hook(function(_, _, y) seen = y.dtype end)
+    half:set_training(false)
+    full:set_training(false)
+    local a, b = half(x), full(x)
+    assert.equal("bfloat16", seen)
+    assert.equal("float32", a.dtype)
+    local off = (a - b):norm():item() / b:norm():item()
+    assert.is_true(off > 0 and off < 1e-2, off)
+  end)
+
+  it("gives the gradient of float32 within its rounding, and attacks as well", function()
+    local function run(precision)
+      return attacks.targeted_adam { lr = 5e-3, max_iter = 30 }(model(precision), x, targets)
+    end
+    local half, full = run "bf16", run "f32"
+    for i = 1, #targets do
+      assert.is_true(math.abs(half.prob[i] - full.prob[i]) < 0.05, i)
+      assert.equal(full.success[i], half.success[i])
+    end
+    assert.is_true(net.far(half.adversary, full.adversary) > 0)
+  end)
+end)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times an iteration of the targeted attack (forward, gradient of the input, Adam, clamp) on VGG-16-BN for a
-batch of 50 (5 images x 10 targets): vgglua against PyTorch eager, NCHW and channels_last, and against the
-loop that takes one image at a time, in turn in one run.
+batch of 50 (5 images x 10 targets): vgglua in f32 and, where the CPU has it, bf16-mixed against PyTorch eager, NCHW
+and channels_last, f32 and bf16 autocast, and against the loop that takes one image at a time, in turn in one run.
 
 usage: tests/bench/attack.sh [--rows 50] [--steps 3] [--threads 2] [--rounds 7]
 
@@ -52,7 +52,8 @@ def torch_child(args):
     body = torchvision.models.vgg16_bn()
     net = nn.Sequential(body.features, nn.Flatten(), nn.Linear(512, 4096), nn.ReLU(), nn.Linear(4096, 4096),
                         nn.ReLU(), nn.Linear(4096, 10)).eval().requires_grad_(args.child == "written")
-    layout = torch.channels_last if args.child == "channels_last" else torch.contiguous_format
+    layout = torch.channels_last if args.child.startswith("channels_last") else torch.contiguous_format
+    half = args.child.endswith("bf16")
     net = net.to(memory_format=layout)
     mean = torch.tensor((0.4914, 0.4822, 0.4465))[:, None, None]
     std = torch.tensor((0.2470, 0.2435, 0.2616))[:, None, None]
@@ -66,7 +67,9 @@ def torch_child(args):
         for k in range(args.steps + 1):
             if k == 1:
                 begin = time.perf_counter()
-            logits = net((v - mean) / std)
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                logits = net((v - mean) / std)
+            logits = logits.float()
             p = logits.detach().softmax(1).gather(1, target[:, None])
             if (p > 2).all():
                 break
@@ -92,10 +95,16 @@ def main():
         return
     env = dict(os.environ, OMP_NUM_THREADS=str(args.threads), VGG_THREADS=str(args.threads))
     me = [sys.executable, os.path.abspath(__file__)] + sys.argv[1:]
-    children = [
-        Child("vgglua", [args.vgglua, "tests/bench/attack.lua", str(args.rows), str(args.steps)], env, args.rows),
+    mine = [args.vgglua, "tests/bench/attack.lua", str(args.rows), str(args.steps)]
+    say = "print(require('vgg').core.device.bf16() and 1 or 0)"
+    half = subprocess.run([args.vgglua, "-e", say], env=env, cwd=ROOT, capture_output=True, text=True).stdout.strip() == "1"
+    ours = [Child("vgglua f32", mine + ["f32"], env, args.rows)]
+    if half:
+        ours.append(Child("vgglua bf16-mixed", mine + ["bf16"], env, args.rows))
+    children = ours + [
         Child("PyTorch, NCHW", me + ["--child", "nchw"], env, args.rows),
         Child("PyTorch, channels_last", me + ["--child", "channels_last"], env, args.rows),
+        Child("PyTorch, channels_last, bf16", me + ["--child", "channels_last+bf16"], env, args.rows),
         Child("PyTorch, one image", me + ["--child", "single"], env, 1),
         Child("PyTorch, as written", me + ["--child", "written"], env, 1),
     ]
@@ -104,15 +113,14 @@ def main():
             child.ask(keep=i > 0)
     for child in children:
         child.stop()
-    print(f"\n{args.rounds} rounds of {args.steps} iterations, {args.threads} threads, {args.rows} rows, f32, medians")
-    print(f"{'program':24}{'ms/iteration':>14}{'all rows, ms':>14}{'against vgglua':>16}{'peak MB':>10}")
-    ours = statistics.median(children[0].ms)
+    print(f"\n{args.rounds} rounds of {args.steps} iterations, {args.threads} threads, {args.rows} rows, medians")
+    heads = "".join(f"{'x ' + o.name[7:]:>14}" for o in ours)
+    print(f"{'program':30}{'ms/iteration':>14}{'min ms':>10}{'all rows, ms':>14}{heads}{'peak MB':>10}")
     for child in children:
         ms = statistics.median(child.ms)
-        whole = ms * args.rows / child.rows
-        print(f"{child.name:24}{ms:14.0f}{whole:14.0f}{whole / ours:15.2f}x{child.peak:10.0f}")
-    print(f"100 iterations: vgglua {ours / 10:.0f} s; fastest round {min(children[0].ms):.0f} ms, PyTorch's "
-          f"{min(min(c.ms) for c in children[1:3]):.0f} ms")
+        child.whole = ms * args.rows / child.rows
+        ratios = "".join(f"{child.whole / statistics.median(o.ms):14.2f}" for o in ours)
+        print(f"{child.name:30}{ms:14.0f}{min(child.ms):10.0f}{child.whole:14.0f}{ratios}{child.peak:10.0f}")
 
 
 if __name__ == "__main__":

@@ -126,6 +126,18 @@ describe("experiments/adv_attacks.lua", function()
     fails(3, "no network to attack", "--runs-dir " .. dir .. "/empty --source-class cat")
   end)
 
+  it("bf16-mixed: refused without its instructions, unless the same numbers are asked for",
+    function()
+      local arguments = script .. data .. "--source-class cat --n-samples 1 --max-iter 1 "
+        .. "--precision bf16-mixed "
+      local r = process.run(arguments, "VGG_CPU_ISA=emulate")
+      assert.equal(2, r.code)
+      assert.matches("--emulate-bf16 for the same numbers", r.err, 1, true)
+      r = process.run(arguments .. "--emulate-bf16 --run-name half", "VGG_CPU_ISA=emulate")
+      assert.equal(0, r.code, r.err)
+      assert.matches("precision bf16-mixed (emulated)", r.err, 1, true)
+    end)
+
   it("chooses the class with the highest recall and says so", function()
     local r = start "--max-iter 0 --n-samples 1"
     assert.equal(0, r.code, r.err)

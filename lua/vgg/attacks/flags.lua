@@ -20,6 +20,7 @@ local shared = {
   { "partial_data", false, "accept data files that are shorter than the real ones" },
   { "device", "auto", "auto, cpu, cuda or cuda:N" },
   { "precision", "32", "arithmetic", choices = { "32", "tf32", "bf16-mixed" } },
+  { "emulate_bf16", false, "bf16-mixed on a CPU without bf16 instructions, too: slower than 32" },
   { "threads", nil, "threads of the CPU, default all", type = "int", min = 1 },
   "Run",
   { "run_name", nil, "name of the run, default the time" },
@@ -56,14 +57,10 @@ function M.flags(own, argv, program)
   return cli(spec, argv, program)
 end
 
+-- The precision for vgg.autocast.
 local function check_precision(opt)
   opt.device = require("vgg.train.device").resolve(opt.device)
-  if opt.precision ~= "bf16-mixed" then
-    require("vgg.train.precision").check(opt.precision, opt.device)
-  else
-    util.fail("usage", "precision: %s needs a backend with bf16 convolutions, which '%s' is not; "
-      .. "use --precision 32", opt.precision, opt.device)
-  end
+  return require("vgg.train.precision").check(opt.precision, opt.device, opt.emulate_bf16)
 end
 
 -- The split as the network's training made it; a flag given here wins.
@@ -113,7 +110,8 @@ end
 local function header(s)
   local set, opt = s.set, s.opt
   util.log("info", "vgglua %s  %s", core.version, jit and jit.version or _VERSION)
-  util.log("info", "device  %s; precision %s", core.device.describe(opt.device), opt.precision)
+  util.log("info", "device  %s; precision %s", core.device.describe(opt.device),
+    require("vgg.train.precision").words(opt.precision, opt.device))
   util.log("info", "data    %s; %s", s.data_words, tostring(set))
   util.log("info", "model   %s, %s parameters, from %s%s", s.model.body.__name,
     util.count((s.model:num_parameters())), s.place.path,
@@ -123,11 +121,12 @@ end
 
 -- Everything an experiment needs: { model, meta, set (of images), class, victims, run, opt }.
 function M.session(opt)
-  check_precision(opt)
+  local autocast = check_precision(opt)
   if opt.threads then core.device.set_threads(opt.threads) end
   core.manual_seed(opt.seed)
   local s = { opt = opt }
-  s.model, s.meta, s.place = require "vgg.attacks.load"(opt.ckpt_path, { runs_dir = opt.runs_dir })
+  s.model, s.meta, s.place = require "vgg.attacks.load"(opt.ckpt_path,
+    { runs_dir = opt.runs_dir, precision = autocast })
   if opt.device ~= "cpu" then s.model:to(opt.device) end
   local config = s.meta.config
   local named = opt.source_class ~= "best" and opt.source_class ~= "all"

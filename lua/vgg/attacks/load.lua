@@ -1,6 +1,6 @@
 -- load(what [, options]): the network of a checkpoint as attacks take it, with the normalisation of
 -- its training inside, and the file's metadata. what: a file or a run; nil: the newest best
--- checkpoint under `runs_dir`, else the newest file in weights/.
+-- checkpoint under `runs_dir`, else the newest file in weights/. precision: of Normalized.
 local fs = require("vgg.core").fs
 local checkpoint = require "vgg.checkpoint"
 local Normalized = require "vgg.attacks.normalized"
@@ -39,11 +39,12 @@ end
 
 return function(what, options)
   options = options or {}
-  util.check_options("load", options, { runs_dir = true, model = true })
+  util.check_options("load", options, { runs_dir = true, model = true, precision = true })
   local root, why = options.runs_dir or "runs", nil
   if not what then what, why = default_path(root) end
   local path = runs.find(what, root, "best")
   local body, meta = require "vgg.train.load"(path, { runs_dir = root, model = options.model })
   local n = normalization(meta)
-  return Normalized { body, mean = n.mean, std = n.std }, meta, { path = path, why = why }
+  return Normalized { body, mean = n.mean, std = n.std, precision = options.precision }, meta,
+    { path = path, why = why }
 end

@@ -1,5 +1,6 @@
--- Normalized { model, mean = { r, g, b }, std = { r, g, b } }: a model that takes pixels in 0..1
--- and hands (pixels - mean) / std to the one inside, `body`.
+-- Normalized { model, mean = { r, g, b }, std = { r, g, b } [, precision = "f32"] }: a model that
+-- takes pixels in 0..1 and hands (pixels - mean) / std to the one inside, `body`, which computes in
+-- `precision` (of vgg.autocast). Its results are float32.
 local core = require "vgg.core"
 local class = require "vgg.class"
 local Module = require "vgg.module"
@@ -17,9 +18,9 @@ local function channels(value, what)
 end
 
 function Normalized:init(options)
-  util.check_options("Normalized", options, { mean = true, std = true }, 3)
+  util.check_options("Normalized", options, { mean = true, std = true, precision = true }, 3)
   if not Module.is(options[1]) then calls.mistake "Normalized: want { model, mean =, std = }" end
-  self.body = options[1]
+  self.body, self.precision = options[1], options.precision or "f32"
   self:register_buffer("mean", channels(options.mean, "mean"))
   self:register_buffer("std", channels(options.std, "std"))
 end
@@ -28,7 +29,9 @@ end
 function Normalized:encode(x) return (x - self.mean) / self.std end
 function Normalized:decode(v) return v * self.std + self.mean end
 
-function Normalized:forward(x) return self.body(self:encode(x)) end
+function Normalized:forward(x)
+  return core.autocast(self.precision, self.body, self:encode(x)):float()
+end
 
 function Normalized:describe()
   local function list(t)
