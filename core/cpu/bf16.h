@@ -62,6 +62,8 @@ typedef struct vg_bf16_kernels {
      row, a whole tile at `columns`. Either may be NULL. */
   void (*weight_pairs)(uint16_t *rows, int64_t apart, uint16_t *columns, const float *x,
                        int64_t row);
+  /* The sum of the squares of n floats, a multiple of 1024. */
+  double (*squares)(const float *x, int64_t n);
   void (*round)(uint16_t *x, const float *from, int64_t n);
   /* ---- on n rows of 32 channels that lie densely, 64-byte aligned ---- */
   void (*sum)(const uint16_t *x, int64_t n, float *sums);     /* adds 32 sums */

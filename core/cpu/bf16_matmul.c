@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "cpu/bf16.h"
+#include "cpu/bf16_sums.h"
 #include "cpu/bf16_weight.h"
 
 typedef struct job {
@@ -17,8 +18,9 @@ typedef struct job {
   uint16_t *room;     /* pb, when it is ours to fill */
   const float *bias;  /* padded, or NULL */
   uint16_t *c16;
-  float *c32; /* one of the two */
-  bool past;  /* c32 is stored past the caches */
+  float *c32;      /* one of the two */
+  double *squares; /* of c32, by blocks */
+  bool past;       /* c32 is stored past the caches */
 } job;
 
 static int64_t blocks(int64_t n) { return (n + 31) / 32; }
@@ -91,6 +93,7 @@ static void block_of_c(const job *j, int64_t mb, int64_t nb) {
                    .b_right = j->db * VG_TILE,
                    .c = c};
   j->k->product(&t);
+  if (j->squares) j->squares[mb * j->nb + nb] = j->k->squares(c, 4 * 256);
   write_block(j, c, mb, nb);
 }
 
@@ -143,7 +146,7 @@ vg_status vg_bf16_matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const v
            .b_col = b->stride[2],
            .c16 = c->dtype == VG_BF16 ? vg_data(c) : NULL,
            .c32 = c->dtype == VG_F32 ? vg_data(c) : NULL};
-  vg_buf pa = {0}, pb = {0};
+  vg_buf pa = {0}, pb = {0}, squares = {0};
   float *padded = NULL;
   vg_status st;
   j.mb = blocks(j.m);
@@ -155,8 +158,10 @@ vg_status vg_bf16_matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const v
     VG_TRY(vg_buf_take(&pb, d, (size_t)(j.nb * j.db) * 2 * VG_TILE * sizeof *j.pa));
   else
     VG_TRY(weight(&j, d, b));
+  if (j.c32) VG_TRY(vg_buf_take(&squares, d, (size_t)(j.mb * j.nb) * sizeof *j.squares));
   if (vg_cpu_plans(d)) goto done;
   j.pa = pa.ptr;
+  j.squares = squares.ptr;
   if (j.b) j.pb = j.room = pb.ptr;
   if (bias) {
     if (!(padded = vg_calloc((size_t)j.nb * 32, sizeof *padded))) VG_TRY(VG_ENOMEM);
@@ -164,8 +169,10 @@ vg_status vg_bf16_matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const v
     j.bias = padded;
   }
   run(d, &j);
+  if (j.squares) vg_bf16_squares_leave(c, j.squares, j.mb * j.nb);
 done:
   vg_free(padded);
+  vg_buf_give(&squares);
   vg_buf_give(&pa);
   vg_buf_give(&pb);
   return st;

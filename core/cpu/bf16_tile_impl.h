@@ -85,6 +85,18 @@ static void spread(float *y, int64_t row, const float *c, bool past) {
   }
 }
 
+/* In float for as many as a lane can add up without loss, then in double. */
+static double squares(const float *x, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i += 1024) {
+    v16 q[4] = {{0}};
+    for (int64_t k = i; k < i + 1024; k += 64)
+      for (int l = 0; l < 4; l++) q[l] += LOAD(x + k + 16 * l) * LOAD(x + k + 16 * l);
+    for (int l = 0; l < 64; l++) sum += (double)q[l / 16][l % 16];
+  }
+  return sum;
+}
+
 /* ---- changes of form ---- */
 
 /* Rows r and r + 1 as pairs of their elements: channels 0..15 in *lo, the rest in *hi. */

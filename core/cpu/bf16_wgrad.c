@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "cpu/bf16.h"
 #include "cpu/bf16_conv.h"
+#include "cpu/bf16_sums.h"
 
 enum { SLAB = 128, CACHE = 1 << 20, ACC = 4 * 256 };
 
@@ -18,6 +19,7 @@ typedef struct job {
   uint16_t *tx, *ty; /* turned: [row][column][16 channels][32 images][tile] */
   float *acc;        /* [item][column of taps][4 x 16 x 16] */
   float *bias;       /* [row of gy][channel] sums, or NULL */
+  double *squares;   /* of gw, by blocks */
   vg_tile_run *run;  /* `most` for each thread */
   int64_t r, s, most;
   int64_t rows, held; /* of gy in a chunk; of x held at a time (a ring) */
@@ -137,6 +139,7 @@ static void scatter(const job *j, int64_t i) {
   int64_t ks = j->y.c - 32 * kb, cs = j->x.c - 32 * cb;
   const float *acc = j->acc + i * taps * ACC;
   float *to = j->gw + (32 * kb * j->x.c + 32 * cb) * taps;
+  j->squares[i] = j->k->squares(acc, taps * ACC);
   if (ks >= 32 && cs >= 32)
     scatter_whole(j, acc, to);
   else
@@ -216,9 +219,9 @@ static void finish_bias(const job *j, float *gbias) {
 static size_t floats(int64_t n) { return (size_t)n * sizeof(float); }
 
 /* Everything described: takes the room, computes. */
-static vg_status gradient(vg_device *d, job *j, vg_tensor *gbias) {
-  vg_buf x = {0}, y = {0}, acc = {0}, bias = {0}, runs = {0};
-  int64_t sums = j->y.h * j->y.blocks * 32;
+static vg_status gradient(vg_device *d, job *j, vg_tensor *gw, vg_tensor *gbias) {
+  vg_buf x = {0}, y = {0}, acc = {0}, bias = {0}, runs = {0}, squares = {0};
+  int64_t sums = j->y.h * j->y.blocks * 32, parts = j->x.blocks * j->y.blocks;
   vg_status st;
   choose_chunks(j);
   j->past = j->x.c * j->r * j->s % 16 == 0 && (uintptr_t)j->gw % 64 == 0;
@@ -226,6 +229,7 @@ static vg_status gradient(vg_device *d, job *j, vg_tensor *gbias) {
   VG_TRY(vg_buf_take(&y, d, (size_t)(j->rows * y_row(j)) * sizeof *j->ty));
   VG_TRY(vg_buf_take(&acc, d, floats(items(j) * j->s * ACC)));
   VG_TRY(vg_buf_take(&runs, d, (size_t)(vg_cpu_threads(d) * j->most) * sizeof *j->run));
+  VG_TRY(vg_buf_take(&squares, d, (size_t)parts * sizeof *j->squares));
   if (gbias) VG_TRY(vg_buf_take(&bias, d, floats(sums)));
   if (vg_cpu_plans(d)) goto done;
   j->tx = x.ptr;
@@ -233,8 +237,10 @@ static vg_status gradient(vg_device *d, job *j, vg_tensor *gbias) {
   j->acc = acc.ptr;
   j->run = runs.ptr;
   j->bias = bias.ptr;
+  j->squares = squares.ptr;
   if (gbias) memset(bias.ptr, 0, floats(sums));
   run(d, j);
+  vg_bf16_squares_leave(gw, j->squares, parts);
   if (gbias) finish_bias(j, vg_data(gbias));
 done:
   vg_buf_give(&x);
@@ -242,6 +248,7 @@ done:
   vg_buf_give(&acc);
   vg_buf_give(&bias);
   vg_buf_give(&runs);
+  vg_buf_give(&squares);
   return st;
 }
 
@@ -266,7 +273,7 @@ vg_status vg_bf16_conv_bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias,
     VG_TRY(vg_bf16_patches(d, room.ptr, &j.x, x, gw->shape[2], gw->shape[3], p));
     j.px = room.ptr;
   }
-  st = gradient(d, &j, gbias);
+  st = gradient(d, &j, gw, gbias);
 done:
   vg_buf_give(&room);
   return st;

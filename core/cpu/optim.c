@@ -1,6 +1,7 @@
 /* Optimiser steps over many tensors in one pass at memory speed. The tensors are one long row of
    elements, cut evenly over the team; sums are cut by size alone, so that they never depend on it.
    The arithmetic is PyTorch's, in its order, in f32. */
+#include "cpu/bf16_sums.h"
 #include "cpu/bf16_weight.h"
 #include "cpu/clones.h"
 #include "cpu/cpu.h"
@@ -210,10 +211,23 @@ static double sum_batch(const vg_device *d, int n, vg_tensor *const *t) {
   return sum;
 }
 
+/* Of gradients whose writer left the sum, that one; the rest are read. */
 static vg_status sum_squares(vg_device *d, int n, vg_tensor *const *t, double *out) {
+  vg_tensor *rest[BATCH];
+  int left = 0;
   *out = 0;
-  for (int from = 0; from < n; from += BATCH)
-    *out += sum_batch(d, n - from < BATCH ? n - from : BATCH, t + from);
+  for (int i = 0; i < n; i++) {
+    const double *known = vg_bf16_squares(t[i]);
+    if (known)
+      *out += *known;
+    else
+      rest[left++] = t[i];
+    if (left == BATCH) {
+      *out += sum_batch(d, left, rest);
+      left = 0;
+    }
+  }
+  *out += sum_batch(d, left, rest);
   return VG_OK;
 }
 

@@ -33,8 +33,36 @@ local function labels(n)
   return core.tensor(t, "int64")
 end
 
+-- The norm of all gradients, from copies that carry nothing but the numbers.
+local function norm_of(model)
+  local sum = 0
+  for _, p in model:named_parameters() do
+    sum = sum + p.grad:clone():square():sum():item()
+  end
+  return math.sqrt(sum)
+end
+
 describe("a step in bf16-mixed", function()
   before_each(function() core.manual_seed(5) end)
+
+  it("leaves norms of gradients that hold while these are as they were", function()
+    local model, x, y = net(), core.randn { 36, 3, 32, 32 }, labels(36)
+    local parameters = model:parameters()
+    local function same()
+      local want, got = norm_of(model), vgg.optim.grad_norm(parameters)
+      assert.is_true(math.abs(got - want) < 1e-5 * want, got / want)
+      return got
+    end
+    gradients(model, x, y, "bf16")
+    local once = same()
+    core.autocast("bf16", function() return model(x):cross_entropy(y) end):backward()
+    assert.is_true(same() > 1.5 * once)
+    local before = vgg.optim.clip_grad_norm(parameters, once / 2)
+    assert.is_true(before > once)
+    assert.is_true(math.abs(same() - once / 2) < 1e-5 * once)
+    model[5].weight.grad:zero_()
+    same()
+  end)
 
   it("is f32's, in VGG-16-BN", function()
     local model = vgg.models.vgg16_bn { head = "small" }
