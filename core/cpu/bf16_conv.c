@@ -8,7 +8,7 @@
 #include "cpu/bf16_sums.h"
 #include "cpu/bf16_weight.h"
 
-enum { MOST_TAPS = 121 };
+enum { MOST_TAPS = 121, SMALL = 512 << 10 };
 
 bool vg_bf16_conv_has(const vg_tensor *x, const vg_tensor *w, const vg_conv2d *p) {
   return p->groups == 1 && w->shape[2] * w->shape[3] <= MOST_TAPS && x->n > 0;
@@ -59,8 +59,8 @@ static int64_t runs_of(const job *j, vg_tile_run *run, int64_t pixel, int64_t bl
   return n;
 }
 
-/* One pixel and 32 channels of all images. */
-static void pixel_of(const job *j, int64_t pixel, int64_t block) {
+/* One pixel and 32 channels of images n0..n1. */
+static void pixel_of(const job *j, int64_t pixel, int64_t block, int64_t n0, int64_t n1) {
   _Alignas(64) float c[4 * 256];
   vg_tile_run run[MOST_TAPS];
   int64_t step = j->from.blocks * VG_TILE, lower = j->to.blocks * VG_TILE;
@@ -69,10 +69,11 @@ static void pixel_of(const job *j, int64_t pixel, int64_t block) {
                    .runs = runs_of(j, run, pixel, block),
                    .steps = j->from.blocks,
                    .a_lower = step,
+                   .a_offset = n0 / 16 * step,
                    .b_right = j->r * j->s * step,
                    .c = c};
-  if (sums) memset(sums, 0, 64 * sizeof *sums);
-  for (int64_t n = 0; n < j->to.n; n += 32, t.a_offset += 2 * step) {
+  if (sums && n0 == 0) memset(sums, 0, 64 * sizeof *sums);
+  for (int64_t n = n0; n < n1; n += 32, t.a_offset += 2 * step) {
     int64_t left = j->to.n - n;
     j->k->product(&t);
     j->k->store(j->y + pixel * j->to.pixel + n / 16 * lower + block * VG_TILE, lower, c,
@@ -91,6 +92,26 @@ static void add_up(const job *j, double *sums, int64_t block) {
   }
 }
 
+/* What stays in a core's cache: the weights of a block while all pixels pass, or all weights and
+   the rows of x around a pixel of 32 images. A pixel's images have one order either way. */
+static bool by_images(const job *j) {
+  return j->to.blocks * j->from.blocks * j->r * j->s * 2 * VG_TILE * 2 <= SMALL;
+}
+
+static void walk(const job *j) {
+  int64_t pixels = j->to.h * j->to.w, blocks = j->to.blocks;
+  if (!by_images(j)) {
+#pragma omp for schedule(static) nowait
+    for (int64_t i = 0; i < blocks * pixels; i++) pixel_of(j, i % pixels, i / pixels, 0, j->to.n);
+    return;
+  }
+  for (int64_t n = 0; n < j->to.n; n += 32) {
+#pragma omp for schedule(static) nowait
+    for (int64_t i = 0; i < blocks * pixels; i++)
+      pixel_of(j, i / blocks, i % blocks, n, n + 32 < j->to.n ? n + 32 : j->to.n);
+  }
+}
+
 static void run(vg_device *d, job *j, double *sums) {
   int64_t pixels = j->to.h * j->to.w, blocks = j->to.blocks;
   int threads = pixels * j->to.pixel < VG_CPU_GRAIN / 4 ? 1 : vg_cpu_threads(d);
@@ -98,8 +119,7 @@ static void run(vg_device *d, job *j, double *sums) {
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     j->k->begin();
-#pragma omp for schedule(static) nowait
-    for (int64_t i = 0; i < blocks * pixels; i++) pixel_of(j, i % pixels, i / pixels);
+    walk(j);
     j->k->end();
     j->k->fence();
 #pragma omp barrier
