@@ -27,6 +27,7 @@ typedef union vg_attr {
     vg_pool2d p;
     int64_t shape[4]; /* of the input, whose values the backward does not need */
     const vg_layout *layout;
+    vg_dtype dtype;
   } pool;
   vg_norm norm;
   vg_reduce_dims dims;
