@@ -29,7 +29,10 @@ typedef union vg_attr {
     const vg_layout *layout;
     vg_dtype dtype;
   } pool;
-  vg_norm norm;
+  struct {
+    vg_norm p;
+    vg_pool2d pool; /* of the maximum in the same pass */
+  } norm;
   vg_reduce_dims dims;
   vg_loss loss;
   struct {

@@ -93,6 +93,7 @@ static void fence(void) {
 }
 
 #include "cpu/bf16_norm_impl.h"
+#include "cpu/bf16_pool_impl.h"
 #include "cpu/bf16_tile_impl.h"
 
 const vg_bf16_kernels BF16_TABLE = {.name = BF16_NAME,
@@ -114,4 +115,7 @@ const vg_bf16_kernels BF16_TABLE = {.name = BF16_NAME,
                                     .bn_reduce = bn_reduce,
                                     .bn_bwd = bn_bwd,
                                     .max4 = max4,
-                                    .max4_bwd = max4_bwd};
+                                    .max4_bwd = max4_bwd,
+                                    .bn_max4 = bn_max4,
+                                    .bn_max4_reduce = bn_max4_reduce,
+                                    .bn_max4_bwd = bn_max4_bwd};

@@ -5,7 +5,7 @@
 #include "ops/ops.h"
 
 /* The only place in the tree that turns a window into an output size. */
-static vg_status out_shape(const char *op, const vg_tensor *x, const vg_pool2d *p, int64_t s[4]) {
+vg_status vg_pool_shape(const char *op, const vg_tensor *x, const vg_pool2d *p, int64_t s[4]) {
   s[0] = x->shape[0];
   s[1] = x->shape[1];
   for (int d = 0; d < 2; d++) {
@@ -89,7 +89,7 @@ static vg_status windowed(vg_tensor **out, const char *op, bool max, vg_tensor *
   int64_t s[4];
   vg_status st;
   VG_TRY(check(op, x));
-  VG_TRY(out_shape(op, x, p, s));
+  VG_TRY(vg_pool_shape(op, x, p, s));
   st = pool(out, op, max, x, s, p);
 done:
   return st;
