@@ -27,8 +27,12 @@ typedef union vg_attr {
     vg_pool2d p;
     int64_t shape[4]; /* of the input, whose values the backward does not need */
     const vg_layout *layout;
+    vg_dtype dtype;
   } pool;
-  vg_norm norm;
+  struct {
+    vg_norm p;
+    vg_pool2d pool; /* of the maximum in the same pass */
+  } norm;
   vg_reduce_dims dims;
   vg_loss loss;
   struct {

@@ -67,6 +67,8 @@ bool vglua_option_bool(lua_State *L, int arg, const char *name, bool otherwise);
 /* 3 or { 3, 5 } */
 void vglua_option_pair(lua_State *L, int arg, const char *name, int otherwise, int out[2]);
 vg_tensor *vglua_option_tensor(lua_State *L, int arg, const char *name); /* NULL when absent */
+/* { kernel =, stride =, pad =, ceil_mode = } as of max_pool2d (bind/dense.c). */
+vg_pool2d vglua_check_max_pool(lua_State *L, int arg);
 
 /* ---- registration: each file adds its functions; bind/module.c calls all of them ---- */
 /* Adds functions to the Tensor metatable's methods (x:relu()). */

@@ -24,30 +24,34 @@ static int l_conv2d(lua_State *L) {
 
 /* ---- pooling ---- */
 
-static vg_pool2d check_pool(lua_State *L, const char *op, const char *const *known) {
+static vg_pool2d check_pool(lua_State *L, int arg, const char *op, const char *const *known) {
   vg_pool2d p = {0};
-  luaL_checktype(L, 2, LUA_TTABLE);
-  vglua_check_options(L, 2, op, known);
-  lua_getfield(L, 2, "kernel");
+  luaL_checktype(L, arg, LUA_TTABLE);
+  vglua_check_options(L, arg, op, known);
+  lua_getfield(L, arg, "kernel");
   if (lua_isnil(L, -1)) luaL_error(L, "%s: option 'kernel' is missing", op);
   lua_pop(L, 1);
-  vglua_option_pair(L, 2, "kernel", 0, p.kernel);
-  lua_getfield(L, 2, "stride");
+  vglua_option_pair(L, arg, "kernel", 0, p.kernel);
+  lua_getfield(L, arg, "stride");
   if (lua_isnil(L, -1))
     for (int i = 0; i < 2; i++) p.stride[i] = p.kernel[i];
   else
-    vglua_option_pair(L, 2, "stride", 0, p.stride);
+    vglua_option_pair(L, arg, "stride", 0, p.stride);
   lua_pop(L, 1);
-  vglua_option_pair(L, 2, "pad", 0, p.pad);
-  p.ceil_mode = vglua_option_bool(L, 2, "ceil_mode", false);
-  p.count_include_pad = vglua_option_bool(L, 2, "count_include_pad", true);
+  vglua_option_pair(L, arg, "pad", 0, p.pad);
+  p.ceil_mode = vglua_option_bool(L, arg, "ceil_mode", false);
+  p.count_include_pad = vglua_option_bool(L, arg, "count_include_pad", true);
   return p;
 }
 
-static int l_max_pool2d(lua_State *L) {
+vg_pool2d vglua_check_max_pool(lua_State *L, int arg) {
   static const char *const known[] = {"kernel", "stride", "pad", "ceil_mode", NULL};
+  return check_pool(L, arg, "max_pool2d", known);
+}
+
+static int l_max_pool2d(lua_State *L) {
   vg_tensor *x = vglua_check_tensor(L, 1);
-  vg_pool2d p = check_pool(L, "max_pool2d", known);
+  vg_pool2d p = vglua_check_max_pool(L, 2);
   return vglua_return(L, vg_max_pool2d(vglua_new_tensor(L), x, &p));
 }
 
@@ -55,7 +59,7 @@ static int l_avg_pool2d(lua_State *L) {
   static const char *const known[] = {"kernel", "stride", "pad", "ceil_mode", "count_include_pad",
                                       NULL};
   vg_tensor *x = vglua_check_tensor(L, 1);
-  vg_pool2d p = check_pool(L, "avg_pool2d", known);
+  vg_pool2d p = check_pool(L, 2, "avg_pool2d", known);
   return vglua_return(L, vg_avg_pool2d(vglua_new_tensor(L), x, &p));
 }
 

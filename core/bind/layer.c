@@ -81,13 +81,19 @@ static int l_batchnorm2d(lua_State *L) {
 
 /* ---- methods ---- */
 
-/* layer:forward(x [, relu]) */
+/* layer:forward(x [, relu [, windows of a max_pool2d behind it]]) */
 static int l_forward(lua_State *L) {
   vg_layer *l = check_layer(L);
   vg_tensor *x = vglua_check_tensor(L, 2);
-  bool relu = lua_toboolean(L, 3);
-  if (relu && !l->kind->fuses_relu) return luaL_error(L, "%s has no fused ReLU", l->kind->name);
-  return vglua_return(L, vg_layer_forward(vglua_new_tensor(L), l, x, relu));
+  vg_layer_then then = {.relu = lua_toboolean(L, 3)};
+  vg_pool2d pool;
+  if (!lua_isnoneornil(L, 4)) {
+    pool = vglua_check_max_pool(L, 4);
+    then.pool = &pool;
+  }
+  if ((then.relu || then.pool) && !l->kind->fuses)
+    return luaL_error(L, "%s has no fused %s", l->kind->name, then.relu ? "ReLU" : "pooling");
+  return vglua_return(L, vg_layer_forward(vglua_new_tensor(L), l, x, &then));
 }
 
 /* layer:train(boolean) */

@@ -79,6 +79,14 @@ typedef struct vg_bf16_kernels {
   void (*max4)(uint16_t *y, uint8_t *arg, const uint16_t *const x[4], int64_t n);
   void (*max4_bwd)(uint16_t *const gx[4], const uint16_t *gy, const uint8_t *arg, int64_t n,
                    bool past);
+  /* max4 of what bn_apply makes of the four. */
+  void (*bn_max4)(uint16_t *y, uint8_t *arg, const uint16_t *const x[4], int64_t n,
+                  const vg_bf16_bn *k);
+  /* bn_reduce and bn_bwd of the four with what max4_bwd makes of gy; sums: 64 of each. */
+  void (*bn_max4_reduce)(const uint16_t *gy, const uint8_t *arg, const uint16_t *const x[4],
+                         int64_t n, const vg_bf16_bn *k, float *sums);
+  void (*bn_max4_bwd)(uint16_t *const gx[4], const uint16_t *gy, const uint8_t *arg,
+                      const uint16_t *const x[4], int64_t n, const vg_bf16_bn *k, bool past);
 } vg_bf16_kernels;
 
 /* The table for this machine. */

@@ -24,9 +24,15 @@ typedef uint8_t b16 __attribute__((vector_size(16), aligned(1), may_alias));
 INLINE v16 splat(float x) { return x - (v16){0}; }
 INLINE v16 pick(i16 mask, v16 a, v16 b) { return (v16)((mask & (i16)a) | (~mask & (i16)b)); }
 
+/* gcc makes the conversion of two halves unless it is told the instruction. */
 INLINE v16 widen(const uint16_t *p) {
+#ifdef __AVX512F__
+  __m256i h = _mm256_loadu_si256((const __m256i *)(const void *)p);
+  return (v16)_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16);
+#else
   h16 h = *(const h16 *)(const void *)p;
   return (v16)(__builtin_convertvector(h, u16x2) << 16);
+#endif
 }
 
 /* Nearest even; a NaN stays one. */
@@ -93,6 +99,7 @@ static void fence(void) {
 }
 
 #include "cpu/bf16_norm_impl.h"
+#include "cpu/bf16_pool_impl.h"
 #include "cpu/bf16_tile_impl.h"
 
 const vg_bf16_kernels BF16_TABLE = {.name = BF16_NAME,
@@ -115,4 +122,7 @@ const vg_bf16_kernels BF16_TABLE = {.name = BF16_NAME,
                                     .bn_reduce = bn_reduce,
                                     .bn_bwd = bn_bwd,
                                     .max4 = max4,
-                                    .max4_bwd = max4_bwd};
+                                    .max4_bwd = max4_bwd,
+                                    .bn_max4 = bn_max4,
+                                    .bn_max4_reduce = bn_max4_reduce,
+                                    .bn_max4_bwd = bn_max4_bwd};

@@ -1,5 +1,7 @@
 /* One pass each way where the convolution in front has left its sums: y from x; and sums, then gx,
-   from gy and x. Sums run over rows of pixels in a fixed order. */
+   from gy and x. Sums run over rows of pixels in a fixed order.
+   Pooled, all walk over the small map and see the four pixels of a window at once; a row of it is
+   two of the large one, each with sums of its own as ever. */
 #include "cpu/bf16_norm.h"
 
 #include <math.h>
@@ -7,15 +9,18 @@
 
 #include "base/alloc.h"
 #include "cpu/bf16.h"
+#include "cpu/bf16_pool.h"
 #include "cpu/bf16_sums.h"
 
 enum { CACHE = 1 << 20 };
 
 typedef struct job {
   const vg_bf16_kernels *k;
-  vg_hwnc g;
+  vg_hwnc g, walk; /* x's map, and the one that is walked over: pooled, that of y and gy */
+  int step;        /* from a pixel of `walk` to the next, in x's map: 1, pooled 2 */
   const uint16_t *x, *gy;
   uint16_t *out;
+  uint8_t *arg; /* pooled: which of the four, NULL: nobody asks */
   const vg_bn_tensors *t;
   const vg_norm *p;
   double *part;     /* [row][block][2][32] */
@@ -26,48 +31,43 @@ typedef struct job {
 
 static const float *values(const vg_tensor *t) { return t ? vg_data(t) : NULL; }
 
-/* ---- walking: n rows of 32 channels of a block at `at`, all images of a row of pixels ---- */
+/* ---- walking: n rows of 32 channels of a block, all images of a row of pixels ---- */
 
-typedef void (*visit_fn)(const job *, int64_t block, int64_t at, int64_t n, float *sums);
+typedef struct place {
+  int64_t block, n;
+  int64_t at;    /* in the walked map */
+  int64_t in[4]; /* in x's map: there, pooled the four of the window */
+} place;
 
-static void visit_row(const job *j, visit_fn visit, int64_t h, int64_t block, float *sums) {
-  for (int64_t w = 0; w < j->g.w; w++)
-    for (int64_t n = 0; n < j->g.n; n += 16) {
-      int64_t left = j->g.n - n;
-      visit(j, block, (h * j->g.w + w) * j->g.pixel + vg_hwnc_row(&j->g, n, block),
-            left < 16 ? left : 16, sums);
-    }
-}
+/* sums: 64 of each pixel of x's map. */
+typedef void (*visit_fn)(const job *, const place *, float *sums);
 
-/* The row's two sums of 32, pixel by pixel in float, then in double. */
-static void sum_row(const job *j, visit_fn visit, int64_t h, int64_t block) {
-  double *part = j->part + (h * j->g.blocks + block) * 64;
-  memset(part, 0, 64 * sizeof *part);
-  for (int64_t w = 0; w < j->g.w; w++) {
-    float sums[64] = {0};
-    for (int64_t n = 0; n < j->g.n; n += 16) {
-      int64_t left = j->g.n - n;
-      visit(j, block, (h * j->g.w + w) * j->g.pixel + vg_hwnc_row(&j->g, n, block),
-            left < 16 ? left : 16, sums);
-    }
-    for (int i = 0; i < 64; i++) part[i] += (double)sums[i];
+static void visit_pixel(const job *j, visit_fn visit, int64_t pixel, int64_t block, float *sums) {
+  for (int64_t n = 0; n < j->g.n; n += 16) {
+    int64_t row = vg_hwnc_row(&j->g, n, block), rest = j->g.n - n;
+    place p = {block, rest < 16 ? rest : 16, pixel * j->g.pixel + row, {0}};
+    for (int k = 0; k < j->step * j->step; k++)
+      p.in[k] = j->step == 1 ? p.at : vg_bf16_corner(&j->walk, &j->g, pixel, k) + row;
+    visit(j, &p, sums);
   }
 }
 
-static void moments(const job *j, int64_t block, int64_t at, int64_t n, float *sums) {
-  (void)block;
-  j->k->moments(j->x + at, n, sums);
+static void visit_row(const job *j, visit_fn visit, int64_t h, int64_t block) {
+  for (int64_t w = 0; w < j->walk.w; w++) visit_pixel(j, visit, h * j->walk.w + w, block, NULL);
 }
-static void reduce(const job *j, int64_t block, int64_t at, int64_t n, float *sums) {
-  j->k->bn_reduce(j->gy + at, j->x + at, n, &j->lane[block], sums);
-}
-static void apply(const job *j, int64_t block, int64_t at, int64_t n, float *sums) {
-  (void)sums;
-  j->k->bn_apply(j->out + at, j->x + at, n, &j->lane[block], j->past);
-}
-static void bwd(const job *j, int64_t block, int64_t at, int64_t n, float *sums) {
-  (void)sums;
-  j->k->bn_bwd(j->out + at, j->gy + at, j->x + at, n, &j->lane[block], j->past);
+
+/* Two sums of 32 of each row of x's map, pixel by pixel in float, then in double. */
+static void sum_row(const job *j, visit_fn visit, int64_t h, int64_t block) {
+  int64_t apart = j->g.blocks * 64;
+  double *part = j->part + h * j->step * apart + block * 64;
+  for (int r = 0; r < j->step; r++) memset(part + r * apart, 0, 64 * sizeof *part);
+  for (int64_t w = 0; w < j->walk.w; w++) {
+    float sums[4][64];
+    memset(sums, 0, (size_t)(j->step * j->step) * sizeof *sums);
+    visit_pixel(j, visit, h * j->walk.w + w, block, sums[0]);
+    for (int k = 0; k < j->step * j->step; k++)
+      for (int i = 0; i < 64; i++) part[k / 2 * apart + i] += (double)sums[k][i];
+  }
 }
 
 static void add_up(const job *j, int64_t block) {
@@ -78,6 +78,48 @@ static void add_up(const job *j, int64_t block) {
         s += j->part[((h * j->g.blocks + block) * 2 + which) * 32 + i];
       j->sums[(which * j->g.blocks + block) * 32 + i] = s;
     }
+}
+
+static void moments(const job *j, const place *p, float *sums) {
+  for (int k = 0; k < j->step * j->step; k++) j->k->moments(j->x + p->in[k], p->n, sums + 64 * k);
+}
+static void reduce(const job *j, const place *p, float *sums) {
+  j->k->bn_reduce(j->gy + p->at, j->x + p->at, p->n, &j->lane[p->block], sums);
+}
+static void apply(const job *j, const place *p, float *sums) {
+  (void)sums;
+  j->k->bn_apply(j->out + p->at, j->x + p->at, p->n, &j->lane[p->block], j->past);
+}
+static void bwd(const job *j, const place *p, float *sums) {
+  (void)sums;
+  j->k->bn_bwd(j->out + p->at, j->gy + p->at, j->x + p->at, p->n, &j->lane[p->block], j->past);
+}
+
+/* ---- the same, pooled ---- */
+
+typedef struct window {
+  const uint16_t *in[4];
+} window;
+
+static window window_of(const job *j, const place *p) {
+  return (window){{j->x + p->in[0], j->x + p->in[1], j->x + p->in[2], j->x + p->in[3]}};
+}
+
+static void reduce_max(const job *j, const place *p, float *sums) {
+  window x = window_of(j, p);
+  j->k->bn_max4_reduce(j->gy + p->at, j->arg + p->at, x.in, p->n, &j->lane[p->block], sums);
+}
+static void apply_max(const job *j, const place *p, float *sums) {
+  window x = window_of(j, p);
+  (void)sums;
+  j->k->bn_max4(j->out + p->at, j->arg ? j->arg + p->at : NULL, x.in, p->n, &j->lane[p->block]);
+}
+static void bwd_max(const job *j, const place *p, float *sums) {
+  window x = window_of(j, p);
+  uint16_t *gx[4];
+  (void)sums;
+  for (int k = 0; k < 4; k++) gx[k] = j->out + p->in[k];
+  j->k->bn_max4_bwd(gx, j->gy + p->at, j->arg + p->at, x.in, p->n, &j->lane[p->block], j->past);
 }
 
 /* ---- what is done with the sums of a block ---- */
@@ -160,16 +202,16 @@ typedef struct passes {
 static void by_block(const job *j, const passes *p, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (int64_t b = 0; b < j->g.blocks; b++) {
-    for (int64_t h = 0; p->first && h < j->g.h; h++) sum_row(j, p->first, h, b);
+    for (int64_t h = 0; p->first && h < j->walk.h; h++) sum_row(j, p->first, h, b);
     if (p->first) add_up(j, b);
     p->between(j, b);
-    for (int64_t h = j->g.h - 1; p->second && h >= 0; h--) visit_row(j, p->second, h, b, NULL);
+    for (int64_t h = j->walk.h - 1; p->second && h >= 0; h--) visit_row(j, p->second, h, b);
     j->k->fence();
   }
 }
 
 static void by_row(const job *j, const passes *p, int threads) {
-  int64_t blocks = j->g.blocks, items = j->g.h * blocks;
+  int64_t blocks = j->g.blocks, items = j->walk.h * blocks;
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
 #pragma omp for schedule(static)
@@ -182,7 +224,7 @@ static void by_row(const job *j, const passes *p, int threads) {
     }
 #pragma omp for schedule(static) nowait
     for (int64_t i = 0; i < (p->second ? items : 0); i++)
-      visit_row(j, p->second, i / blocks, i % blocks, NULL);
+      visit_row(j, p->second, i / blocks, i % blocks);
     j->k->fence();
   }
 }
@@ -214,29 +256,68 @@ done:
   return st;
 }
 
-vg_status vg_bf16_bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_bn_tensors *t,
-                         const vg_norm *p) {
-  const double *ready = p->training ? vg_bf16_sums(x) : NULL;
-  const passes work = {p->training && !ready ? moments : NULL, finish_forward, apply};
+static job job_of(const vg_tensor *x, bool pooled, const vg_bn_tensors *t, const vg_norm *p) {
   job j = {.k = vg_bf16_get(),
            .g = vg_hwnc_of(x->shape),
+           .step = pooled ? 2 : 1,
            .x = vg_data(x),
-           .out = vg_data(y),
            .t = t,
            .p = p};
-  return run(d, &j, &work, ready);
+  j.walk = j.g;
+  j.walk.h /= j.step;
+  j.walk.w /= j.step;
+  return j;
+}
+
+static vg_status forward(vg_device *d, job *j, vg_tensor *y, const vg_tensor *x) {
+  const double *ready = j->p->training ? vg_bf16_sums(x) : NULL;
+  const passes work = {j->p->training && !ready ? moments : NULL, finish_forward,
+                       j->step == 1 ? apply : apply_max};
+  j->out = vg_data(y);
+  return run(d, j, &work, ready);
+}
+
+static vg_status backward(vg_device *d, job *j, vg_tensor *gx, const vg_tensor *gy) {
+  bool sums = j->p->training || j->t->gweight || j->t->gbias;
+  passes work = {sums ? reduce : NULL, finish_backward, gx ? bwd : NULL};
+  if (j->step == 2) work = (passes){sums ? reduce_max : NULL, finish_backward, gx ? bwd_max : NULL};
+  j->gy = vg_data(gy);
+  j->out = gx ? vg_data(gx) : NULL;
+  return run(d, j, &work, NULL);
+}
+
+vg_status vg_bf16_bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_bn_tensors *t,
+                         const vg_norm *p) {
+  job j = job_of(x, false, t, p);
+  return forward(d, &j, y, x);
 }
 
 vg_status vg_bf16_bn_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *x,
                          const vg_bn_tensors *t, const vg_norm *p) {
-  bool sums = p->training || t->gweight || t->gbias;
-  const passes work = {sums ? reduce : NULL, finish_backward, gx ? bwd : NULL};
-  job j = {.k = vg_bf16_get(),
-           .g = vg_hwnc_of(x->shape),
-           .x = vg_data(x),
-           .gy = vg_data(gy),
-           .out = gx ? vg_data(gx) : NULL,
-           .t = t,
-           .p = p};
-  return run(d, &j, &work, NULL);
+  job j = job_of(x, false, t, p);
+  return backward(d, &j, gx, gy);
+}
+
+/* Odd maps are left to the two operations one after the other: what lies beyond the last window
+   counts in the statistics and gets a gradient by them. */
+bool vg_bf16_bn_pools(const vg_tensor *x, const vg_pool2d *p) {
+  return vg_bf16_pool_has(x, p) && x->n > 0 && x->shape[2] % 2 == 0 && x->shape[3] % 2 == 0;
+}
+
+vg_status vg_bf16_bn_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf *ws,
+                             const vg_bn_tensors *t, const vg_norm *p) {
+  job j = job_of(x, true, t, p);
+  vg_status st = VG_OK;
+  if (ws) VG_TRY(vg_buf_take(ws, d, (size_t)(j.walk.h * j.walk.w * j.walk.pixel) + 1));
+  if (ws) j.arg = ws->ptr;
+  st = forward(d, &j, y, x);
+done:
+  return st;
+}
+
+vg_status vg_bf16_bn_max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *x,
+                             const vg_buf *ws, const vg_bn_tensors *t, const vg_norm *p) {
+  job j = job_of(x, true, t, p);
+  j.arg = ws->ptr;
+  return backward(d, &j, gx, gy);
 }

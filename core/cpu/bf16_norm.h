@@ -1,4 +1,5 @@
-/* Batch normalisation of bf16 activations in the layout of cpu/hwnc.h. */
+/* Batch normalisation of bf16 activations in the layout of cpu/hwnc.h, and with the maximum of
+   windows of 2 x 2 behind it. */
 #ifndef VG_CPU_BF16_NORM_H
 #define VG_CPU_BF16_NORM_H
 
@@ -10,5 +11,11 @@ vg_status vg_bf16_bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const v
                          const vg_norm *p);
 vg_status vg_bf16_bn_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *x,
                          const vg_bn_tensors *t, const vg_norm *p);
+
+bool vg_bf16_bn_pools(const vg_tensor *x, const vg_pool2d *p);
+vg_status vg_bf16_bn_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf *ws,
+                             const vg_bn_tensors *t, const vg_norm *p);
+vg_status vg_bf16_bn_max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *x,
+                             const vg_buf *ws, const vg_bn_tensors *t, const vg_norm *p);
 
 #endif

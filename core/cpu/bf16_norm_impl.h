@@ -66,53 +66,24 @@ static void bn_reduce(const uint16_t *gy, const uint16_t *x, int64_t n, const vg
   }
 }
 
-INLINE v16 gradient(const uint16_t *gy, const uint16_t *x, const float *k, bool relu) {
+_Static_assert(offsetof(vg_bf16_bn, c) == 5 * 32 * sizeof(float), "six fields of 32");
+
+INLINE v16 gradient(v16 gy, const uint16_t *x, const float *k, bool relu) {
   const int field = 32; /* mean, scale, shift, a, b, c follow each other */
   v16 d = widen(x) - LOAD(k);
-  v16 g = masked(widen(gy), d, LOAD(k + field), LOAD(k + 2 * field), relu);
+  v16 g = masked(gy, d, LOAD(k + field), LOAD(k + 2 * field), relu);
   return LOAD(k + 3 * field) * g + (LOAD(k + 4 * field) * d + LOAD(k + 5 * field));
 }
 
 static void bn_bwd(uint16_t *gx, const uint16_t *gy, const uint16_t *x, int64_t n,
                    const vg_bf16_bn *k, bool past) {
   const float *lo = k->mean, *hi = k->mean + 16;
-  _Static_assert(offsetof(vg_bf16_bn, c) == 5 * 32 * sizeof(float), "six fields of 32");
   if (k->relu) /* twice, so that neither loop asks */
     for (int64_t i = 0; i < 32 * n; i += 32)
-      put_row(gx + i, gradient(gy + i, x + i, lo, true),
-              gradient(gy + i + 16, x + i + 16, hi, true), past);
+      put_row(gx + i, gradient(widen(gy + i), x + i, lo, true),
+              gradient(widen(gy + i + 16), x + i + 16, hi, true), past);
   else
     for (int64_t i = 0; i < 32 * n; i += 32)
-      put_row(gx + i, gradient(gy + i, x + i, lo, false),
-              gradient(gy + i + 16, x + i + 16, hi, false), past);
-}
-
-/* ---- the largest of four ---- */
-
-INLINE void better(v16 *best, i16 *arg, v16 v, int32_t at) {
-  i16 wins = (v > *best) | (v != v);
-  *best = pick(wins, v, *best);
-  *arg = (wins & (at - (i16){0})) | (~wins & *arg);
-}
-
-static void max4(uint16_t *y, uint8_t *arg, const uint16_t *const x[4], int64_t n) {
-  for (int64_t i = 0; i < 32 * n; i += 16) {
-    v16 best = widen(x[0] + i);
-    i16 at = {0};
-    for (int32_t k = 1; k < 4; k++) better(&best, &at, widen(x[k] + i), k);
-    *(h16 *)(void *)(y + i) = __builtin_convertvector((u16x2)best >> 16, h16);
-    if (arg) *(b16 *)(void *)(arg + i) = __builtin_convertvector(at, b16);
-  }
-}
-
-static void max4_bwd(uint16_t *const gx[4], const uint16_t *gy, const uint8_t *arg, int64_t n,
-                     bool past) {
-  for (int64_t i = 0; i < 32 * n; i += 32)
-    for (uint16_t k = 0; k < 4; k++) {
-      h16 lo = __builtin_convertvector(*(const b16 *)(const void *)(arg + i), h16);
-      h16 hi = __builtin_convertvector(*(const b16 *)(const void *)(arg + i + 16), h16);
-      lo = *(const h16 *)(const void *)(gy + i) & (h16)(lo == k);
-      hi = *(const h16 *)(const void *)(gy + i + 16) & (h16)(hi == k);
-      put_halves(gx[k] + i, lo, hi, past);
-    }
+      put_row(gx + i, gradient(widen(gy + i), x + i, lo, false),
+              gradient(widen(gy + i + 16), x + i + 16, hi, false), past);
 }

@@ -10,12 +10,6 @@ bool vg_bf16_pool_has(const vg_tensor *x, const vg_pool2d *p) {
          !p->ceil_mode;
 }
 
-/* Pixel (h, w)'s window in the larger map. */
-static int64_t corner(const vg_hwnc *small, const vg_hwnc *large, int64_t pixel, int k) {
-  return ((2 * (pixel / small->w) + k / 2) * large->w + 2 * (pixel % small->w) + k % 2) *
-         large->pixel;
-}
-
 vg_status vg_bf16_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf *ws) {
   vg_hwnc to = vg_hwnc_of(y->shape), from = vg_hwnc_of(x->shape);
   const vg_bf16_kernels *k = vg_bf16_get();
@@ -26,7 +20,8 @@ vg_status vg_bf16_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf
 #pragma omp parallel for schedule(static) num_threads(vg_cpu_threads(d)) if (x->n >= VG_CPU_GRAIN)
   for (int64_t p = 0; p < pixels; p++) {
     const uint16_t *in[4];
-    for (int i = 0; i < 4; i++) in[i] = (const uint16_t *)vg_data(x) + corner(&to, &from, p, i);
+    for (int i = 0; i < 4; i++)
+      in[i] = (const uint16_t *)vg_data(x) + vg_bf16_corner(&to, &from, p, i);
     k->max4((uint16_t *)vg_data(y) + p * to.pixel, ws ? (uint8_t *)ws->ptr + p * to.pixel : NULL,
             in, to.pixel / 32);
   }
@@ -53,7 +48,8 @@ void vg_bf16_max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_
 #pragma omp for schedule(static) nowait
     for (int64_t p = 0; p < small.h * small.w; p++) {
       uint16_t *out[4];
-      for (int i = 0; i < 4; i++) out[i] = (uint16_t *)vg_data(gx) + corner(&small, &large, p, i);
+      for (int i = 0; i < 4; i++)
+        out[i] = (uint16_t *)vg_data(gx) + vg_bf16_corner(&small, &large, p, i);
       k->max4_bwd(out, (const uint16_t *)vg_data(gy) + p * small.pixel,
                   (const uint8_t *)ws->ptr + p * small.pixel, small.pixel / 32, past);
     }

@@ -221,6 +221,16 @@ static vg_status bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg
   return run(d, &j, &work);
 }
 
+static vg_bn_tensors saved(const vg_tensor *weight, const vg_tensor *bias, const vg_tensor *mean,
+                           const vg_tensor *invstd, vg_tensor *gweight, vg_tensor *gbias) {
+  return (vg_bn_tensors){.weight = weight,
+                         .bias = bias,
+                         .mean = (vg_tensor *)(uintptr_t)mean,
+                         .invstd = (vg_tensor *)(uintptr_t)invstd,
+                         .gweight = gweight,
+                         .gbias = gbias};
+}
+
 static vg_status bn_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tensor *gbias,
                         const vg_tensor *gy, const vg_tensor *x, const vg_tensor *weight,
                         const vg_tensor *bias, const vg_tensor *mean, const vg_tensor *invstd,
@@ -238,16 +248,36 @@ static vg_status bn_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tens
            .p = p};
   if (x->dtype == VG_BF16 || x->layout == &vg_cpu_hwnc) {
     bool ours = x->dtype == VG_BF16 && x->layout == &vg_cpu_hwnc;
-    vg_bn_tensors t = {.weight = weight,
-                       .bias = bias,
-                       .mean = (vg_tensor *)(uintptr_t)mean,
-                       .invstd = (vg_tensor *)(uintptr_t)invstd,
-                       .gweight = gweight,
-                       .gbias = gbias};
+    vg_bn_tensors t = saved(weight, bias, mean, invstd, gweight, gbias);
     return ours ? vg_bf16_bn_bwd(d, gx, gy, x, &t, p) : vg_f32_bn_bwd(d, gx, gy, x, &t, p);
   }
   describe(&j, x);
   return run(d, &j, &work);
 }
 
-const vg_norm_vt vg_cpu_norm = {.accepts = accepts, .bn_fwd = bn_fwd, .bn_bwd = bn_bwd};
+/* ---- with pooling, in bf16 only ---- */
+
+static vg_status bn_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *weight,
+                            const vg_tensor *bias, vg_tensor *running_mean, vg_tensor *running_var,
+                            vg_tensor *mean, vg_tensor *invstd, vg_buf *ws, const vg_norm *p,
+                            const vg_pool2d *pool) {
+  vg_bn_tensors t = {weight, bias, running_mean, running_var, mean, invstd, NULL, NULL};
+  (void)pool;
+  return vg_bf16_bn_max_fwd(d, y, x, ws, &t, p);
+}
+
+static vg_status bn_max_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tensor *gbias,
+                            const vg_tensor *gy, const vg_tensor *x, const vg_tensor *weight,
+                            const vg_tensor *bias, const vg_tensor *mean, const vg_tensor *invstd,
+                            const vg_buf *ws, const vg_norm *p, const vg_pool2d *pool) {
+  vg_bn_tensors t = saved(weight, bias, mean, invstd, gweight, gbias);
+  (void)pool;
+  return vg_bf16_bn_max_bwd(d, gx, gy, x, ws, &t, p);
+}
+
+const vg_norm_vt vg_cpu_norm = {.accepts = accepts,
+                                .bn_fwd = bn_fwd,
+                                .bn_bwd = bn_bwd,
+                                .bn_pools = vg_bf16_bn_pools,
+                                .bn_max_fwd = bn_max_fwd,
+                                .bn_max_bwd = bn_max_bwd};

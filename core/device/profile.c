@@ -169,6 +169,17 @@ TIMED(bn_bwd, norm, bn_bwd,
       (DEV, OUT gx, OUT gw, OUT gb, IN gy, IN x, IN w, IN b, IN mean, IN is, const vg_norm *p),
       (d, gx, gw, gb, gy, x, w, b, mean, is, p), .op = p->relu ? "batch_norm+relu" : "batch_norm",
       .pass = "backward", .label = label_of(c.p, w), .t = {x, gy, gx})
+#define POOLED(p) ((p)->relu ? "batch_norm+relu+pool" : "batch_norm+pool")
+TIMED(bn_max_fwd, norm, bn_max_fwd,
+      (DEV, OUT y, IN x, IN w, IN b, OUT rm, OUT rv, OUT mean, OUT is, vg_buf *ws, const vg_norm *p,
+       const vg_pool2d *q),
+      (d, y, x, w, b, rm, rv, mean, is, ws, p, q), .op = POOLED(p), .pass = pass_of(d),
+      .label = label_of(c.p, w), .t = {x, y})
+TIMED(bn_max_bwd, norm, bn_max_bwd,
+      (DEV, OUT gx, OUT gw, OUT gb, IN gy, IN x, IN w, IN b, IN mean, IN is, const vg_buf *ws,
+       const vg_norm *p, const vg_pool2d *q),
+      (d, gx, gw, gb, gy, x, w, b, mean, is, ws, p, q), .op = POOLED(p), .pass = "backward",
+      .label = label_of(c.p, w), .t = {x, gy, gx})
 TIMED(softmax, softmax, softmax, (DEV, OUT y, IN x, int dim, bool log), (d, y, x, dim, log),
       .op = "softmax", .pass = pass_of(d), .t = {y, x})
 TIMED(cross_entropy, softmax, cross_entropy, (DEV, OUT l, IN x, IN t, const vg_loss *p),
@@ -310,6 +321,8 @@ static void put_layers(profile *p) {
   PUT(pool, avg_bwd, avg_bwd);
   PUT(norm, bn_fwd, bn_fwd);
   PUT(norm, bn_bwd, bn_bwd);
+  PUT(norm, bn_max_fwd, bn_max_fwd);
+  PUT(norm, bn_max_bwd, bn_max_bwd);
 }
 
 static void put_rest(profile *p) {

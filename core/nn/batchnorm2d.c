@@ -19,17 +19,18 @@ done:
   return st;
 }
 
-static vg_status forward(vg_tensor **y, vg_layer *l, vg_tensor *x, bool relu) {
+static vg_status forward(vg_tensor **y, vg_layer *l, vg_tensor *x, const vg_layer_then *then) {
   const vg_batchnorm2d_spec *s = &l->spec.batchnorm2d;
+  vg_tensor **t = l->tensor;
   vg_norm p = {.eps = (float)s->eps,
                .momentum = (float)s->momentum,
                .training = l->training || !s->track_running_stats,
-               .relu = relu};
+               .relu = then->relu};
   vg_status st;
-  VG_TRY(vg_batch_norm2d(y, x, l->tensor[WEIGHT], l->tensor[BIAS], l->tensor[MEAN], l->tensor[VAR],
-                         &p));
-  if (l->training && l->tensor[BATCHES])
-    VG_TRY(vg_unary_op_(l->tensor[BATCHES], VG_ADD_SCALAR, (vg_scalars){.a = 1}));
+  VG_TRY(then->pool ? vg_batch_norm2d_max(y, x, t[WEIGHT], t[BIAS], t[MEAN], t[VAR], &p, then->pool)
+                    : vg_batch_norm2d(y, x, t[WEIGHT], t[BIAS], t[MEAN], t[VAR], &p));
+  if (l->training && t[BATCHES])
+    VG_TRY(vg_unary_op_(t[BATCHES], VG_ADD_SCALAR, (vg_scalars){.a = 1}));
 done:
   if (st != VG_OK) {
     vg_release(*y);
@@ -52,7 +53,7 @@ static const vg_layer_kind kind = {.name = "BatchNorm2d",
                                    .nparams = 2,
                                    .reset = reset,
                                    .forward = forward,
-                                   .fuses_relu = true,
+                                   .fuses = true,
                                    .describe = describe};
 
 static vg_status check(const vg_batchnorm2d_spec *s) {

@@ -60,9 +60,11 @@ void vg_layer_clear(vg_layer *l) {
   }
 }
 
-vg_status vg_layer_forward(vg_tensor **y, vg_layer *l, vg_tensor *x, bool relu) {
-  VG_ASSERT(!relu || l->kind->fuses_relu);
-  return l->kind->forward(y, l, x, relu);
+vg_status vg_layer_forward(vg_tensor **y, vg_layer *l, vg_tensor *x, const vg_layer_then *then) {
+  static const vg_layer_then nothing;
+  if (!then) then = &nothing;
+  VG_ASSERT(l->kind->fuses || (!then->relu && !then->pool));
+  return l->kind->forward(y, l, x, then);
 }
 
 int vg_layer_find(const vg_layer *l, const char *name) {

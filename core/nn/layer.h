@@ -15,14 +15,19 @@ typedef struct vg_layer_text {
   char what[64], how[192];
 } vg_layer_text;
 
+/* What comes in the same pass. */
+typedef struct vg_layer_then {
+  bool relu;             /* y = max(y, 0) */
+  const vg_pool2d *pool; /* and then the maximum of these windows, NULL: not that */
+} vg_layer_then;
+
 typedef struct vg_layer_kind {
   const char *name;           /* "Conv2d" */
   const char *const *tensors; /* names in state dict order, NULL-ended: parameters, then buffers */
   int nparams;
   vg_status (*reset)(vg_layer *l); /* PyTorch's reset_parameters */
-  /* relu: y = max(y, 0) in the same pass, only for kinds with fuses_relu. */
-  vg_status (*forward)(vg_tensor **y, vg_layer *l, vg_tensor *x, bool relu);
-  bool fuses_relu;
+  vg_status (*forward)(vg_tensor **y, vg_layer *l, vg_tensor *x, const vg_layer_then *then);
+  bool fuses; /* does what `then` asks for, which otherwise is nothing */
   void (*describe)(const vg_layer *l, vg_layer_text *out); /* out comes empty */
 } vg_layer_kind;
 
@@ -65,7 +70,9 @@ VG_API vg_status vg_linear_new(vg_layer *l, vg_context *ctx, const vg_linear_spe
 VG_API vg_status vg_batchnorm2d_new(vg_layer *l, vg_context *ctx, const vg_batchnorm2d_spec *spec);
 
 VG_API void vg_layer_clear(vg_layer *l); /* releases the tensors; an empty layer is fine */
-VG_API vg_status vg_layer_forward(vg_tensor **y, vg_layer *l, vg_tensor *x, bool relu);
+/* then: NULL for nothing. */
+VG_API vg_status vg_layer_forward(vg_tensor **y, vg_layer *l, vg_tensor *x,
+                                  const vg_layer_then *then);
 /* Position of a name, -1 for none. */
 VG_API int vg_layer_find(const vg_layer *l, const char *name);
 /* Gives t the memory of `src` (same shape), which may be on another device or of another type, and

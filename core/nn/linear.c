@@ -13,8 +13,8 @@ done:
   return st;
 }
 
-static vg_status forward(vg_tensor **y, vg_layer *l, vg_tensor *x, bool relu) {
-  (void)relu;
+static vg_status forward(vg_tensor **y, vg_layer *l, vg_tensor *x, const vg_layer_then *then) {
+  (void)then;
   return vg_linear(y, x, l->tensor[0], l->tensor[1]);
 }
 

@@ -25,6 +25,9 @@ VG_API vg_status vg_expand_raw(vg_tensor **out, const vg_tensor *x, int ndim, co
 VG_API vg_status vg_filled(vg_tensor **out, vg_device *dev, vg_dtype dtype, int ndim,
                            const int64_t *shape, double value);
 
+/* The output of windows over x (ops/pool.c). */
+vg_status vg_pool_shape(const char *op, const vg_tensor *x, const vg_pool2d *p, int64_t s[4]);
+
 /* ---- elementwise.c ---- */
 /* Mixed dtypes go to the first of f32, bf16, i64, u8 among them; `/` of whole numbers gives f32. */
 /* f32 and bf16 (arithmetic also i64, u8); NumPy broadcasting; comparisons give u8 without history.
@@ -92,6 +95,11 @@ VG_API vg_status vg_adaptive_max_pool2d(vg_tensor **out, vg_tensor *x, int64_t h
  */
 VG_API vg_status vg_batch_norm2d(vg_tensor **out, vg_tensor *x, vg_tensor *weight, vg_tensor *bias,
                                  vg_tensor *running_mean, vg_tensor *running_var, const vg_norm *p);
+/* vg_max_pool2d of that, in one pass where the backend has one for x. */
+VG_API vg_status vg_batch_norm2d_max(vg_tensor **out, vg_tensor *x, vg_tensor *weight,
+                                     vg_tensor *bias, vg_tensor *running_mean,
+                                     vg_tensor *running_var, const vg_norm *p,
+                                     const vg_pool2d *pool);
 
 /* ---- softmax.c, loss.c ---- */
 VG_API vg_status vg_softmax(vg_tensor **out, vg_tensor *x, int dim, bool log);

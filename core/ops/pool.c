@@ -5,7 +5,7 @@
 #include "ops/ops.h"
 
 /* The only place in the tree that turns a window into an output size. */
-static vg_status out_shape(const char *op, const vg_tensor *x, const vg_pool2d *p, int64_t s[4]) {
+vg_status vg_pool_shape(const char *op, const vg_tensor *x, const vg_pool2d *p, int64_t s[4]) {
   s[0] = x->shape[0];
   s[1] = x->shape[1];
   for (int d = 0; d < 2; d++) {
@@ -24,11 +24,12 @@ static vg_status out_shape(const char *op, const vg_tensor *x, const vg_pool2d *
 static vg_status backward(vg_node *n, vg_tensor *gy) {
   const vg_pool_vt *k = gy->dev->be->pool;
   const vg_pool2d *p = &n->attr.pool.p;
-  vg_tensor *gx = NULL, *g = NULL;
+  vg_tensor *gx = NULL, *cast = NULL, *g = NULL;
   bool max = n->ws.ptr != NULL;
   vg_status st;
-  VG_TRY(vg_relayout(&g, gy, n->attr.pool.layout));
-  VG_TRY(vg_new_layout(&gx, gy->dev, gy->dtype, 4, n->attr.pool.shape, n->attr.pool.layout));
+  VG_TRY(vg_cast_raw(&cast, gy, n->attr.pool.dtype)); /* the workspace is read as it was written */
+  VG_TRY(vg_relayout(&g, cast, n->attr.pool.layout));
+  VG_TRY(vg_new_layout(&gx, g->dev, g->dtype, 4, n->attr.pool.shape, n->attr.pool.layout));
   if (max)
     VG_TRY(k->max_bwd(gy->dev, gx, g, &n->ws, p));
   else
@@ -36,6 +37,7 @@ static vg_status backward(vg_node *n, vg_tensor *gy) {
   VG_TRY(vg_edge_add(n, 0, gx));
 done:
   vg_release(gx);
+  vg_release(cast);
   vg_release(g);
   return st;
 }
@@ -62,6 +64,7 @@ static vg_status pool(vg_tensor **out, const char *op, bool max, vg_tensor *x, c
     n->attr.pool.p = *p;
     memcpy(n->attr.pool.shape, x->shape, sizeof n->attr.pool.shape);
     n->attr.pool.layout = xl->layout;
+    n->attr.pool.dtype = xl->dtype;
     n->ws = ws; /* the node owns the workspace from here */
     ws = (vg_buf){0};
   }
@@ -86,7 +89,7 @@ static vg_status windowed(vg_tensor **out, const char *op, bool max, vg_tensor *
   int64_t s[4];
   vg_status st;
   VG_TRY(check(op, x));
-  VG_TRY(out_shape(op, x, p, s));
+  VG_TRY(vg_pool_shape(op, x, p, s));
   st = pool(out, op, max, x, s, p);
 done:
   return st;

@@ -125,7 +125,7 @@ function nn.LogSoftmax(options) end
 function nn.Flatten(options) end
 
 ---Layers one after the other; children are named "0", "1", ... A BatchNorm2d and the ReLU
----behind it run as one call.
+---behind it run as one call, with a MaxPool2d of 2x2 behind them, too.
 ---@option fuse true false: never join two layers
 ---@return Module
 function nn.Sequential(options) end

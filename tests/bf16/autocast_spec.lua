@@ -153,6 +153,7 @@ describe("bf16-mixed", function()
         sum = function(y) return y + y * 0.5 end,
         exp = function(y) return (y * 0.25):exp() end,
         ["average pool"] = function(y) return y:avg_pool2d { kernel = 2, stride = 1, pad = 1 } end,
+        pool = s[3] > 1 and function(y) return y:max_pool2d { kernel = 2 } end or nil,
         ["global pool"] = function(y) return y:adaptive_avg_pool2d(1, 1) end,
         flatten = function(y) return y:flatten(2) end,
         convolution = function(y, q) return (y + 1):conv2d { weight = q.kernel, pad = 1 } end,

@@ -57,8 +57,7 @@ static void same_sums(void) {
   memset(sums, 0, sizeof sums);
 }
 
-static void compare_norm(bool relu, bool past) {
-  const vg_bf16_kernels *k[2] = {&vg_bf16_soft, &vg_bf16_avx512};
+static vg_bf16_bn constants(bool relu) {
   vg_bf16_bn c = {.relu = relu};
   for (int i = 0; i < 32; i++) {
     c.mean[i] = small();
@@ -68,6 +67,43 @@ static void compare_norm(bool relu, bool past) {
     c.b[i] = small();
     c.c[i] = small();
   }
+  return c;
+}
+
+/* One pass against its parts, to the bit: y[0] holds what they give, y[1] the other. */
+static void compare_pooled(const vg_bf16_kernels *k, bool relu, bool past) {
+  const uint16_t *in[4] = {x[0], x[1], x[2], x[3]},
+                 *normal[4] = {y[0][0], y[0][1], y[0][2], y[0][3]};
+  uint16_t *out[2][4];
+  vg_bf16_bn c = constants(relu);
+  float part[4][64] = {{0}}, whole[4][64] = {{0}};
+  for (int i = 0; i < 4; i++) k->bn_apply(y[0][i], x[i], N, &c, false);
+  k->max4(y[0][0], arg[0], normal, N);
+  k->bn_max4(y[1][0], arg[1], in, N, &c);
+  same_rows(0);
+  CHECK(!memcmp(arg[0], arg[1], SIZE));
+  memset(y[1][0], 1, sizeof y[1][0]);
+  k->bn_max4(y[1][0], NULL, in, N, &c);
+  same_rows(0);
+  for (int i = 0; i < 4; i++) {
+    out[0][i] = y[0][i];
+    out[1][i] = y[1][i];
+  }
+  k->max4_bwd(out[0], g, arg[0], N, past);
+  k->bn_max4_bwd(out[1], g, arg[0], in, N, &c, past);
+  k->bn_max4_reduce(g, arg[0], in, N, &c, whole[0]);
+  k->fence();
+  for (int i = 0; i < 4; i++) {
+    k->bn_reduce(y[0][i], x[i], N, &c, part[i]);
+    k->bn_bwd(y[0][i], y[0][i], x[i], N, &c, false);
+    same_rows(i);
+  }
+  CHECK(!memcmp(part, whole, sizeof part));
+}
+
+static void compare_norm(bool relu, bool past) {
+  const vg_bf16_kernels *k[2] = {&vg_bf16_soft, &vg_bf16_avx512};
+  vg_bf16_bn c = constants(relu);
   for (int i = 0; i < 2; i++) {
     k[i]->bn_apply(y[i][0], x[0], N, &c, past);
     k[i]->bn_bwd(y[i][1], g, x[0], N, &c, past);
@@ -118,7 +154,12 @@ int main(void) {
     for (int k = 0; k < 4; k++) x[k][i] = vg_f32_to_bf16(small());
   }
   x[1][3] = 0x7fc0; /* NaN */
-  for (int i = 0; i < 4; i++) compare_norm(i & 1, i & 2);
+  for (int i = 0; i < 4; i++) {
+    compare_norm(i & 1, i & 2);
+    compare_pooled(&vg_bf16_soft, i & 1, i & 2);
+    compare_pooled(&vg_bf16_avx512, i & 1, i & 2);
+    compare_pooled(&vg_bf16_base, i & 1, false);
+  }
   for (int i = 0; i < 2; i++) compare_rest(i);
   return tally("bf16_avx512bf16");
 }

@@ -46,12 +46,12 @@ static void test_forward(vg_context *ctx) {
   CHECK(vg_conv2d_new(&l, ctx, &conv) == VG_OK);
   CHECK(vg_new(&x, vg_cpu(ctx), VG_F32, 4, (int64_t[]){2, 3, 5, 5}) == VG_OK);
   CHECK(vg_fill_(x, 1) == VG_OK);
-  CHECK(vg_layer_forward(&y, &l, x, false) == VG_OK);
+  CHECK(vg_layer_forward(&y, &l, x, NULL) == VG_OK);
   CHECK(y && y->shape[1] == 4 && y->shape[3] == 5 && y->node);
   CHECK(vg_new(&bad, vg_cpu(ctx), VG_F32, 3, (int64_t[]){3, 5, 5}) == VG_OK);
   vg_release(y);
   y = NULL;
-  CHECK(vg_layer_forward(&y, &l, bad, false) == VG_ESHAPE && !y);
+  CHECK(vg_layer_forward(&y, &l, bad, NULL) == VG_ESHAPE && !y);
   l.kind->describe(&l, &text);
   CHECK(!strcmp(text.what, "3 -> 4") && !strcmp(text.how, "kernel 3, pad 1"));
   vg_release(x);

@@ -15,7 +15,7 @@
 #include "base/update.h"
 #include "tensor/tensor.h"
 
-#define VG_ABI 2u
+#define VG_ABI 3u
 
 /* ---- options, shared by ops (shape rules), the tape (saved) and the kernels ---- */
 
@@ -185,6 +185,18 @@ typedef struct vg_norm_vt {
                       const vg_tensor *gy, const vg_tensor *x, const vg_tensor *weight,
                       const vg_tensor *bias, const vg_tensor *mean, const vg_tensor *invstd,
                       const vg_norm *);
+  /* Normalisation, ReLU and the maximum of windows in one pass, to the bit as bn_fwd and the
+     pooling's max_fwd; of such x (any layout) and windows as bn_pools says. NULL: none. y, gy: of
+     the pooled shape; ws as in vg_pool_vt. */
+  bool (*bn_pools)(const vg_tensor *x, const vg_pool2d *);
+  vg_status (*bn_max_fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_tensor *weight,
+                          const vg_tensor *bias, vg_tensor *running_mean, vg_tensor *running_var,
+                          vg_tensor *mean, vg_tensor *invstd, vg_buf *ws, const vg_norm *,
+                          const vg_pool2d *);
+  vg_status (*bn_max_bwd)(vg_device *, vg_tensor *gx, vg_tensor *gweight, vg_tensor *gbias,
+                          const vg_tensor *gy, const vg_tensor *x, const vg_tensor *weight,
+                          const vg_tensor *bias, const vg_tensor *mean, const vg_tensor *invstd,
+                          const vg_buf *ws, const vg_norm *, const vg_pool2d *);
 } vg_norm_vt;
 
 /* Contiguous tensors seen as outer x n x inner around `dim`. Cross-entropy: logits N x C (x inner),

@@ -4,11 +4,13 @@ local Module = require "vgg.module"
 local calls = require "vgg.nn.calls"
 local util = require "vgg.util"
 local activations = require "vgg.nn.activations"
+local pooling = require "vgg.nn.pooling"
 
 local containers = {}
 
 -- Sequential { layer, layer, ... }: children are named "0", "1", ... as in PyTorch. A BatchNorm2d
--- followed by a ReLU runs as one fused call while no hook sits on either (fuse = false: never).
+-- followed by a ReLU runs as one fused call while no hook sits on either (fuse = false: never), and
+-- so does a MaxPool2d of 2x2 behind them.
 local Sequential = class("Sequential", Module)
 containers.Sequential = Sequential
 
@@ -40,6 +42,27 @@ local function fusable(norm, relu)
     and is_plain(relu)
 end
 
+-- Windows of 2x2 side by side that cover x: nobody has others in one pass, and a mistake about them
+-- is the pooling's to tell.
+local function poolable(pool, x)
+  return pool and getmetatable(pool) == pooling.MaxPool2d and pool.halves and is_plain(pool)
+    and type(x) == "userdata" and x.ndim == 4 and x.shape[3] % 2 == 0 and x.shape[4] % 2 == 0
+end
+
+-- Runs norm, relu and, where it is one, pool as one call. Only the pool changes the shape.
+local function run_fused(norm, relu, pool, x)
+  local seen = norm._out
+  local y = norm(x, true, pool and pool._window)
+  if not seen then rawset(norm, "_out", norm._in) end
+  for _, module in ipairs { relu, pool } do
+    if not module._out then
+      rawset(module, "_in", norm._in)
+      rawset(module, "_out", module == pool and y.shape or norm._out)
+    end
+  end
+  return y
+end
+
 -- The layer holds on to nothing, its output is new (or its input), and nobody listens to it.
 local function is_transient(module)
   return rawget(getmetatable(module), "transient") and is_plain(module)
@@ -56,12 +79,10 @@ function Sequential:forward(x)
     local transient = is_transient(module)
     local before = transient and between
     if self.fuse and following and fusable(module, following) then
-      x = module(x, true)
-      if not following._out then
-        rawset(following, "_in", module._out)
-        rawset(following, "_out", module._out)
-      end
-      i = i + 2
+      local pool = modules[order[i + 2]]
+      if not poolable(pool, x) then pool = nil end
+      x = run_fused(module, following, pool, x)
+      i = i + (pool and 3 or 2)
     else
       x = module(x)
       i = i + 1

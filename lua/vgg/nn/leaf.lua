@@ -55,6 +55,8 @@ local leaf = {
 
 for _, cls in pairs(leaf) do cls.transient = true end
 leaf.BatchNorm2d.fuses_relu = true
-function leaf.BatchNorm2d:forward(x, relu) return self._layer:forward(x, relu) end
+function leaf.BatchNorm2d:forward(x, relu, windows)
+  return self._layer:forward(x, relu, windows)
+end
 
 return leaf

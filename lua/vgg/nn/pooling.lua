@@ -16,7 +16,17 @@ pooling.MaxPool2d = simple.layer("MaxPool2d", { "kernel" },
   { kernel = required, stride = none, pad = 0, ceil_mode = false },
   function(self, x) return x:max_pool2d(self._window) end)
 
-function pooling.MaxPool2d.check(self) rawset(self, "_window", window(self)) end
+local function is_pair(value, n)
+  return value == n or type(value) == "table" and value[1] == n and value[2] == n
+end
+
+-- halves: the windows are 2x2 and lie side by side.
+function pooling.MaxPool2d.check(self)
+  local w = window(self)
+  rawset(self, "_window", w)
+  rawset(self, "halves", is_pair(w.kernel, 2) and is_pair(w.stride, 2) and is_pair(w.pad, 0)
+    and not w.ceil_mode)
+end
 
 pooling.AvgPool2d = simple.layer("AvgPool2d", { "kernel" },
   { kernel = required, stride = none, pad = 0, ceil_mode = false, count_include_pad = true },
