@@ -8,7 +8,7 @@
 #include "cpu/bf16_sums.h"
 #include "cpu/bf16_weight.h"
 
-enum { MOST_TAPS = 121, SMALL = 512 << 10 };
+enum { MOST_TAPS = 121, SMALL = 5 << 18 };
 
 bool vg_bf16_conv_has(const vg_tensor *x, const vg_tensor *w, const vg_conv2d *p) {
   return p->groups == 1 && w->shape[2] * w->shape[3] <= MOST_TAPS && x->n > 0;
