@@ -1,9 +1,9 @@
 -- vgglua's side of tests/bench/step.py: one whole training step for each line read, in "f32" or
--- "bf16".
+-- "bf16"; "eval": a batch of validation.
 local json = require "cjson"
 local vgg = require "vgg"
 
-local folder, batch, precision = arg[1], tonumber(arg[2]), arg[3] or "f32"
+local folder, batch, precision, what = arg[1], tonumber(arg[2]), arg[3] or "f32", arg[4]
 vgg.manual_seed(1)
 local module = vgg.data.CIFAR10DataModule { data_dir = folder, batch_size = batch, seed = 42 }
 module:setup "fit"
@@ -24,6 +24,18 @@ local function step()
   local norm = vgg.optim.grad_norm(parameters)
   optimizer:step { grad_scale = math.min(1, 1 / (norm + 1e-6)) }
   return loss:item()
+end
+
+if what == "eval" then
+  loader = module:val_dataloader()
+  model:eval()
+  step = function()
+    position = position % (#loader - 1) + 1
+    return vgg.no_grad(function()
+      local x, y = loader:get(position, 1)
+      return loss_of(vgg.autocast(precision, model, x), y):item()
+    end)
+  end
 end
 
 io.stdout:setvbuf "line"

@@ -4,10 +4,10 @@ bf16-mixed against PyTorch, f32 and bf16 autocast, NCHW and channels_last, eager
 one run.
 
 usage: tests/bench/step.sh --data DIR [--batch 32,128,512] [--threads 2] [--rounds 7] [--modes f32,bf16,compile]
-                           [--emulate-bf16] [--json FILE]
+                           [--eval] [--emulate-bf16] [--json FILE]
 
 Every program is a child that does one step a request, so that all of them see the same noise; medians and
-ratios are printed as a table. PyTorch draws its augmentation with albumentations and uses its fused Adam.
+ratios are printed as a table. --eval: a batch of validation instead, logits and loss without gradients. PyTorch draws its augmentation with albumentations and uses its fused Adam.
 bf16-mixed of vgglua needs a CPU with bf16 instructions, or --emulate-bf16.
 """
 import argparse, contextlib, json, os, statistics, subprocess, sys, time
@@ -71,14 +71,23 @@ def torch_child(args):
     run = torch.compile(model) if "compile" in words else model
     half = "bf16" in words
     cast = (lambda: torch.autocast("cpu", torch.bfloat16)) if half else contextlib.nullcontext
+    plain = A.Compose([A.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)), A.ToTensorV2()])
+    if args.eval:
+        model.eval()
     position = 0
     print("ready", flush=True)
     for _ in sys.stdin:
         begin = time.perf_counter()
         at = [(position + i) % len(images) for i in range(args.batch)]
         position += args.batch
-        x = torch.stack([augment(image=images[i])["image"] for i in at]).contiguous(memory_format=layout)
+        draw = plain if args.eval else augment
+        x = torch.stack([draw(image=images[i])["image"] for i in at]).contiguous(memory_format=layout)
         y = labels[at]
+        if args.eval:
+            with torch.no_grad(), cast():
+                value = loss_of(run(x), y).item()
+            print(json.dumps({"ms": 1e3 * (time.perf_counter() - begin), "loss": value}), flush=True)
+            continue
         adam.zero_grad(set_to_none=True)
         with cast():
             loss = loss_of(run(x), y)
@@ -104,7 +113,7 @@ def has_bf16(args, env):
 def start(args, batch, env):
     modes = args.modes.split(",")
     me = [sys.executable, os.path.abspath(__file__), "--data", args.data, "--batch", str(batch),
-          "--threads", str(args.threads)] + (["--foreach"] if args.foreach else [])
+          "--threads", str(args.threads)] + ["--" + word for word in ("foreach", "eval") if getattr(args, word)]
     ours, theirs = [], []
     for mode, name in OURS.items():
         if mode not in modes:
@@ -112,7 +121,8 @@ def start(args, batch, env):
         if mode == "bf16" and not (args.emulate_bf16 or has_bf16(args, env)):
             print("vgglua bf16-mixed left out: no bf16 instructions here (--emulate-bf16 measures the emulation)")
             continue
-        ours.append(Child(f"vgglua {name}", [args.vgglua, "tests/bench/step.lua", args.data, str(batch), mode], env))
+        ours.append(Child(f"vgglua {name}", [args.vgglua, "tests/bench/step.lua", args.data, str(batch), mode,
+                                              "eval" if args.eval else "train"], env))
     for mode, name, child in THEIRS:
         if mode in modes:
             theirs.append(Child(f"PyTorch {name}", me + ["--child", child], env))
@@ -131,7 +141,8 @@ def measure(args, batch, env):
     for c in children:
         c.stop()
         c.median = statistics.median(c.ms)
-    print(f"batch {batch}, {args.threads} threads, {args.rounds} interleaved rounds; whole step with augmentation")
+    print(f"batch {batch}, {args.threads} threads, {args.rounds} interleaved rounds; "
+          + ("a batch of validation" if args.eval else "whole step with augmentation"))
     heads = "".join(f"{'x ' + o.name[7:]:>13}" for o in ours)
     print(f"{'program':36} {'median ms':>10} {'min ms':>10} {'peak MB':>9}{heads} {'last loss':>10}")
     for c in children:
@@ -155,6 +166,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--modes", default="f32,bf16,compile", help="of f32, bf16, compile")
     parser.add_argument("--vgglua", default=os.path.join(ROOT, "build", "vgglua"))
+    parser.add_argument("--eval", action="store_true", help="time validation, not training")
     parser.add_argument("--foreach", action="store_true", help="PyTorch's usual Adam, not the fused one")
     parser.add_argument("--emulate-bf16", action="store_true", help="measure bf16-mixed without its instructions, too")
     parser.add_argument("--json", help="a file for the numbers")

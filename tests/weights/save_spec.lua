@@ -219,4 +219,22 @@ describe("the commands", function()
     assert.same({ "torch legacy", "net.", "classifier.0.weight", "F16" },
       { i.format, i.prefix, i.entries[1].name, i.entries[1].dtype })
   end))
+
+  it("export to .safetensors keeps what an attack asks of a network", scoped(function()
+    local checkpoint = require "vgg.checkpoint"
+    local model = vgg.models.build("vgg16_bn", { head = "small" })
+    local config = { model = model:config(), classes = { "cat", "dog" },
+      normalize = { mean = { 0.5, 0.4, 0.3 }, std = { 0.25, 0.25, 0.25 } },
+      flags = { augment = "course", split_seed = 7, val_split = 0.2 } }
+    assert(checkpoint.save(dir .. "/run.safetensors", { tensors = model:state_dict(),
+      meta = { config = config } }))
+    local r = process.run { "export", dir .. "/run.safetensors", "--dtype", "bf16", "--output",
+      dir .. "/bf16.safetensors" }
+    assert.equal(0, r.code, r.err)
+    local victim, meta = vgg.attacks.load(dir .. "/bf16.safetensors")
+    assert.same({ config.classes, config.normalize, config.flags },
+      { meta.config.classes, meta.config.normalize, meta.config.flags })
+    assert.is_true(math.abs(victim.mean:totable()[1][2][1][1] - 0.4) < 1e-7)
+    assert.is_true(core.fs.stat(dir .. "/bf16.safetensors").size < 30e6)
+  end))
 end)

@@ -42,7 +42,9 @@ local function options_of(opt, info, file)
     prefix = opt.prefix ~= "" and opt.prefix or nil, legacy = opt.legacy }
   local config, position = file.meta.config, file.meta.position or {}
   if config and config.model and not options.prefix then
-    options.meta = { config = { model = config.model } }
+    -- what an attack asks of a network: classes, normalisation, the split it was trained on
+    local whole = opt.output:find "%.safetensors$"
+    options.meta = { config = whole and config or { model = config.model } }
   end
   if not opt.output:find "%.ckpt$" then return options end
   local plain = file.plain or {}
