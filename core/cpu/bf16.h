@@ -58,9 +58,9 @@ typedef struct vg_bf16_kernels {
   /* y[j][i] <- x[i][j], 16 x 16 floats in rows y_row and x_row apart; past as above. */
   void (*turn_floats)(float *y, int64_t y_row, const float *x, int64_t x_row, bool past);
   /* Rounded pairs of 16 rows of 32, `row` floats apart (16 channels of 32 outputs): of neighbouring
-     rows, 8 rows of two tiles of B at `rows`, `apart` elements from each other; of neighbours in a
-     row, a whole tile at `columns`. Either may be NULL. */
-  void (*weight_pairs)(uint16_t *rows, int64_t apart, uint16_t *columns, const float *x,
+     rows, 8 rows of two tiles of B at `across`, `apart` elements from each other; of neighbours in
+     a row, a whole tile at `along`. Either may be NULL. */
+  void (*weight_pairs)(uint16_t *across, int64_t apart, uint16_t *along, const float *x,
                        int64_t row);
   /* The sum of the squares of n floats, a multiple of 1024. */
   double (*squares)(const float *x, int64_t n);

@@ -43,7 +43,10 @@ double *vg_bf16_sums_new(const vg_tensor *x) {
 const double *vg_bf16_squares(const vg_tensor *x) { return find(x, SQUARES); }
 
 void vg_bf16_squares_leave(const vg_tensor *x, const double *parts, int64_t n) {
-  double sum = 0, *to = leave(x, SQUARES, 1);
+  const double tiny = 1e-24, huge = 1e36;
+  double sum = 0, *to;
   for (int64_t i = 0; i < n; i++) sum += parts[i];
+  if (!(sum > tiny && sum < huge)) return;
+  to = leave(x, SQUARES, 1);
   if (to) *to = sum;
 }

@@ -11,7 +11,8 @@ double *vg_bf16_sums_new(const vg_tensor *x);
 
 /* The sum of the squares of all elements of x. NULL: nobody has left it, or x changed. */
 const double *vg_bf16_squares(const vg_tensor *x);
-/* Leaves it: `parts` are summed in their order. Without memory nothing is left. */
+/* Leaves it: `parts`, computed in float, are summed in their order. Nothing is left without memory
+   or where squares of floats are no longer exact enough: the elements tell more. */
 void vg_bf16_squares_leave(const vg_tensor *x, const double *parts, int64_t n);
 
 #endif

@@ -85,7 +85,7 @@ static void spread(float *y, int64_t row, const float *c, bool past) {
   }
 }
 
-/* In float for as many as a lane can add up without loss, then in double. */
+/* Sixteen of a lane in float, then in double. */
 static double squares(const float *x, int64_t n) {
   double sum = 0;
   for (int64_t i = 0; i < n; i += 1024) {
@@ -183,19 +183,19 @@ INLINE u16x2 weave(v16 x, v16 next) {
                                                           << 16;
 }
 
-static void weight_pairs(uint16_t *rows, int64_t apart, uint16_t *columns, const float *x,
+static void weight_pairs(uint16_t *across, int64_t apart, uint16_t *along, const float *x,
                          int64_t row) {
-  for (int p = 0; rows && p < 8; p++) {
+  for (int p = 0; across && p < 8; p++) {
     const float *from = x + 2 * p * row;
-    PAIRS(rows + 32 * p) = weave(LOAD(from), LOAD(from + row));
-    PAIRS(rows + apart + 32 * p) = weave(LOAD(from + 16), LOAD(from + row + 16));
+    PAIRS(across + 32 * p) = weave(LOAD(from), LOAD(from + row));
+    PAIRS(across + apart + 32 * p) = weave(LOAD(from + 16), LOAD(from + row + 16));
   }
-  if (columns) {
+  if (along) {
     u16x2 t[16];
     for (int r = 0; r < 16; r++)
       put_row((uint16_t *)&t[r], LOAD(x + r * row), LOAD(x + r * row + 16), false);
     transpose(t);
-    for (int r = 0; r < 16; r++) PAIRS(columns + 32 * r) = t[r];
+    for (int r = 0; r < 16; r++) PAIRS(along + 32 * r) = t[r];
   }
 }
 

@@ -224,7 +224,7 @@ static vg_status gradient(vg_device *d, job *j, vg_tensor *gw, vg_tensor *gbias)
   int64_t sums = j->y.h * j->y.blocks * 32, parts = j->x.blocks * j->y.blocks;
   vg_status st;
   choose_chunks(j);
-  j->past = j->x.c * j->r * j->s % 16 == 0 && (uintptr_t)j->gw % 64 == 0;
+  j->past = j->x.c * j->r * j->s % 16 == 0 && (uintptr_t)j->gw % 64 == 0 && vg_bf16_past(2 * gw->n);
   VG_TRY(vg_buf_take(&x, d, (size_t)(j->held * x_row(j)) * sizeof *j->tx));
   VG_TRY(vg_buf_take(&y, d, (size_t)(j->rows * y_row(j)) * sizeof *j->ty));
   VG_TRY(vg_buf_take(&acc, d, floats(items(j) * j->s * ACC)));

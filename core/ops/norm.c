@@ -69,6 +69,7 @@ static vg_status backward(vg_node *n, vg_tensor *gy) {
   if (vg_edge_wants(n, WEIGHT)) VG_TRY(vg_new(&gw, x->dev, VG_F32, 1, c));
   if (vg_edge_wants(n, BIAS)) VG_TRY(vg_new(&gb, x->dev, VG_F32, 1, c));
   VG_TRY(call_backward(n, gx, gw, gb, g));
+  if (gx == g) vg_bump(gx); /* what was known of gy is not true of it */
   if (gx) VG_TRY(vg_edge_add(n, X, gx));
   if (gw) VG_TRY(vg_edge_add(n, WEIGHT, gw));
   if (gb) VG_TRY(vg_edge_add(n, BIAS, gb));

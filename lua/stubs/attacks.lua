@@ -54,9 +54,11 @@ function attacks.pgd(options) end
 function attacks.cw(options) end
 
 ---A model of pixels in 0..1 around one of normalised inputs: { model, mean = {}, std = {} }.
+---precision = "bf16": that one computes in it (vgg.autocast); else as its surroundings say.
 ---@return Module
 function attacks.Normalized(options) end
 
 ---The network of a checkpoint or run as attacks take it; nil: the newest best checkpoint.
+---options: runs_dir, model, precision (of Normalized).
 ---@return Module
 function attacks.load(what, options) end

@@ -8,8 +8,8 @@ local calls = require "vgg.nn.calls"
 local Module = class "Module"
 Module.is_module = true
 Module.transient = false  -- true: forward gives a new tensor and keeps nothing (see Sequential)
-Module.fuses_relu = false -- true: forward(x, true) also applies a ReLU, and forward(x, true,
-                          -- windows) max_pool2d(windows) to that
+Module.fuses_relu = false -- true: forward(x, true) also applies a ReLU
+Module.fuses_pool = false -- true: forward(x, true, windows) max_pool2d(windows) to that as well
 
 function Module.fresh()
   return {

@@ -227,15 +227,27 @@ describe("bf16-mixed", function()
     assert.is_true(off > 0 and off < 1e-2, off)
   end)
 
-  it("gives the gradient of float32 within its rounding, and attacks as well", function()
-    local function run(precision)
-      return attacks.targeted_adam { lr = 5e-3, max_iter = 30 }(model(precision), x, targets)
-    end
-    local half, full = run "bf16", run "f32"
-    for i = 1, #targets do
-      assert.is_true(math.abs(half.prob[i] - full.prob[i]) < 0.05, i)
-      assert.equal(full.success[i], half.success[i])
-    end
-    assert.is_true(net.far(half.adversary, full.adversary) > 0)
+  it("is that of its surroundings unless one is given", function()
+    local half = core.autocast("bf16", model "f32", x)
+    assert.equal(0, net.far(half, model "f32"(x)))
+    assert.equal("bfloat16", core.autocast("bf16", model(nil), x).dtype)
   end)
+
+  for _, space in ipairs { "pixel", "norm" } do
+    it("attacks as float32 does within its rounding, in the space " .. space, function()
+      local types = {}
+      local function run(precision)
+        local victim = model(precision)
+        victim.body[1]:register_forward_hook(function(_, _, y) types[y.dtype] = precision end)
+        return attacks.targeted_adam { lr = 5e-3, max_iter = 30, space = space }(victim, x, targets)
+      end
+      local half, full = run "bf16", run "f32"
+      assert.same({ bfloat16 = "bf16", float32 = "f32" }, types)
+      for i = 1, #targets do
+        assert.is_true(math.abs(half.prob[i] - full.prob[i]) < 0.05, i)
+        assert.equal(full.success[i], half.success[i])
+      end
+      assert.is_true(net.far(half.adversary, full.adversary) > 0)
+    end)
+  end
 end)

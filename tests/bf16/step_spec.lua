@@ -64,6 +64,16 @@ describe("a step in bf16-mixed", function()
     same()
   end)
 
+  it("does not take a norm for that of what a gradient became on its way", function()
+    local x, v = core.randn { 4, 32, 8, 8 }, core.randn { 32, 32, 3, 3 }
+    v:requires_grad_(true)
+    local bn = vgg.nn.BatchNorm2d { 32 }
+    local y = core.autocast("bf16", function() return x:conv2d { weight = bn(v:clone()), pad = 1 } end)
+    y:float():square():sum():backward()
+    local want = v.grad:clone():square():sum():sqrt():item()
+    assert.is_true(math.abs(vgg.optim.grad_norm { v } - want) < 1e-5 * want)
+  end)
+
   it("is f32's, in VGG-16-BN", function()
     local model = vgg.models.vgg16_bn { head = "small" }
     local n = os.getenv "VGGLUA_SANITIZE" and 4 or 16

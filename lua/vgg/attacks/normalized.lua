@@ -1,6 +1,6 @@
--- Normalized { model, mean = { r, g, b }, std = { r, g, b } [, precision = "f32"] }: a model that
--- takes pixels in 0..1 and hands (pixels - mean) / std to the one inside, `body`, which computes in
--- `precision` (of vgg.autocast). Its results are float32.
+-- Normalized { model, mean = { r, g, b }, std = { r, g, b } [, precision = "bf16"] }: a model that
+-- takes pixels in 0..1 and hands (pixels - mean) / std to the one inside, `body`. With a precision
+-- (of vgg.autocast) that one computes in it, and results are float32; else in its surroundings'.
 local core = require "vgg.core"
 local class = require "vgg.class"
 local Module = require "vgg.module"
@@ -20,7 +20,7 @@ end
 function Normalized:init(options)
   util.check_options("Normalized", options, { mean = true, std = true, precision = true }, 3)
   if not Module.is(options[1]) then calls.mistake "Normalized: want { model, mean =, std = }" end
-  self.body, self.precision = options[1], options.precision or "f32"
+  self.body, self.precision = options[1], options.precision or false
   self:register_buffer("mean", channels(options.mean, "mean"))
   self:register_buffer("std", channels(options.std, "std"))
 end
@@ -29,9 +29,13 @@ end
 function Normalized:encode(x) return (x - self.mean) / self.std end
 function Normalized:decode(v) return v * self.std + self.mean end
 
-function Normalized:forward(x)
-  return core.autocast(self.precision, self.body, self:encode(x)):float()
+-- What the one inside says of its own inputs.
+function Normalized:logits(v)
+  if not self.precision then return self.body(v) end
+  return core.autocast(self.precision, self.body, v):float()
 end
+
+function Normalized:forward(x) return self:logits(self:encode(x)) end
 
 function Normalized:describe()
   local function list(t)

@@ -23,7 +23,7 @@ function spaces.norm(model, clamp)
   return {
     encode = function(x) return model:encode(x) end,
     decode = function(v) return model:decode(v) end,
-    logits = function(v) return model.body(v) end,
+    logits = function(v) return model:logits(v) end,
     clip = function(v) if clamp then v:copy_(v:maximum(low):minimum(high)) end end,
   }
 end

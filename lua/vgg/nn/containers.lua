@@ -34,7 +34,7 @@ function Sequential:add(layer)
 end
 
 local function is_plain(module)
-  return not (rawget(module, "_hooks") or rawget(module, "_pre_hooks"))
+  return not (rawget(module, "_hooks") or rawget(module, "_pre_hooks") or rawget(module, "forward"))
 end
 
 local function fusable(norm, relu)
@@ -66,7 +66,6 @@ end
 -- The layer holds on to nothing, its output is new (or its input), and nobody listens to it.
 local function is_transient(module)
   return rawget(getmetatable(module), "transient") and is_plain(module)
-    and not rawget(module, "forward")
 end
 
 -- What lies between two such layers is let go at once: the tape keeps what the backward needs, and
@@ -80,7 +79,7 @@ function Sequential:forward(x)
     local before = transient and between
     if self.fuse and following and fusable(module, following) then
       local pool = modules[order[i + 2]]
-      if not poolable(pool, x) then pool = nil end
+      if not (module.fuses_pool and poolable(pool, x)) then pool = nil end
       x = run_fused(module, following, pool, x)
       i = i + (pool and 3 or 2)
     else

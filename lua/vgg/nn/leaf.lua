@@ -54,7 +54,7 @@ local leaf = {
 }
 
 for _, cls in pairs(leaf) do cls.transient = true end
-leaf.BatchNorm2d.fuses_relu = true
+leaf.BatchNorm2d.fuses_relu, leaf.BatchNorm2d.fuses_pool = true, true
 function leaf.BatchNorm2d:forward(x, relu, windows)
   return self._layer:forward(x, relu, windows)
 end
