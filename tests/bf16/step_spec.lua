@@ -68,7 +68,9 @@ describe("a step in bf16-mixed", function()
     local x, v = core.randn { 4, 32, 8, 8 }, core.randn { 32, 32, 3, 3 }
     v:requires_grad_(true)
     local bn = vgg.nn.BatchNorm2d { 32 }
-    local y = core.autocast("bf16", function() return x:conv2d { weight = bn(v:clone()), pad = 1 } end)
+    local y = core.autocast("bf16", function()
+      return x:conv2d { weight = bn(v:clone()), pad = 1 }
+    end)
     y:float():square():sum():backward()
     local want = v.grad:clone():square():sum():sqrt():item()
     assert.is_true(math.abs(vgg.optim.grad_norm { v } - want) < 1e-5 * want)
