@@ -3,6 +3,7 @@
 #   run [ARGS]  install + build + train VGG-16-BN on CIFAR-10 for about three minutes
 #   test        install + build + every test
 #   check       clang build, threads under TSan, and the whole suite under ASan and UBSan
+#   check-cuda  the GPU plugin on an emulated GPU under ASan and UBSan (needs CUDA's and cuDNN's headers)
 #   install     the Debian packages only (with sudo when not root)
 #   build       the build only, into build/
 set -eu
@@ -64,8 +65,15 @@ check() {
   install $build_packages $test_packages
   CC=clang configure_and_build build-clang -DVGGLUA_WERROR=ON -DVGGLUA_CUDA=OFF
   ctest --test-dir build-clang --output-on-failure -R '^tsan\.'
-  configure_and_build build-asan -DVGGLUA_SANITIZE=address -DVGGLUA_CUDA=OFF
+  configure_and_build build-asan -DVGGLUA_SANITIZE=address -DVGGLUA_CUDA=OFF # see check-cuda
   ctest --test-dir build-asan --output-on-failure
+}
+
+check_cuda() {
+  # shellcheck disable=SC2086
+  install $build_packages $test_packages
+  configure_and_build build-asan-cuda -DVGGLUA_SANITIZE=address
+  ctest --test-dir build-asan-cuda --output-on-failure -R cuda
 }
 
 command=${1:-help}
@@ -77,5 +85,6 @@ case $command in
   run) run "$@" ;;
   test) run_tests ;;
   check) check ;;
-  *) sed -n '2,7s/^# //p' "$0"; [ "$command" = help ] || exit 2 ;;
+  check-cuda) check_cuda ;;
+  *) sed -n '2,8s/^# //p' "$0"; [ "$command" = help ] || exit 2 ;;
 esac
