@@ -123,7 +123,17 @@ describe("experiments/adv_attacks.lua", function()
     fails(3, "attack: wanted 500 samples of 'cat', the validation split has ",
       "--source-class cat --n-samples 500")
     fails(3, "no run 'nothing'", "--ckpt-path nothing --source-class cat")
-    fails(3, "no network to attack", "--runs-dir " .. dir .. "/empty --source-class cat")
+    local r = process.run("$OLDPWD/" .. script .. data .. "--runs-dir none --source-class cat", "",
+      "cd " .. dir)
+    assert.equal(3, r.code, r.err)
+    assert.matches("no network to attack", r.err, 1, true)
+  end)
+
+  it("takes the shipped weights where there is no run", function()
+    local r = start("--max-iter 0 --n-samples 1 --source-class cat --runs-dir " .. dir .. "/empty")
+    assert.equal(0, r.code, r.err)
+    assert.matches("VGG16BN, 14,728,266 parameters, from weights/vgg16_bn_cifar10.safetensors "
+      .. "(shipped weights)", r.err, 1, true)
   end)
 
   it("bf16-mixed: refused without its instructions, unless the same numbers are asked for",

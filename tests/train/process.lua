@@ -8,7 +8,7 @@ local function read(path)
   return text
 end
 
-local program = os.getenv "VGGLUA" or "build/vgglua"
+local program = os.getenv "VGGLUA" or os.getenv "PWD" .. "/build/vgglua"
 
 -- process.run("script args", "VAR=1", "ulimit ...") -> { code =, out =, err = }; 128 + n for a
 -- signal.
