@@ -29,8 +29,8 @@ local function fastest(device, times, fn)
 end
 
 -- { copy = bytes a second read and written, f32 =, bf16 = flops a second of a product }: a copy
--- beyond the caches and matrix products, by the device's own kernels. bf16 is nil where it would be
--- emulated.
+-- beyond the caches and matrix products, by the device's own kernels; in bf16 the better one of a
+-- product and a convolution, whose operands are packed once; nil where it would be emulated.
 function profile.ceilings(device)
   return core.scope(core.no_grad, function()
     local n, m = 2 ^ 24, 2048
@@ -41,7 +41,14 @@ function profile.ceilings(device)
     local out = { copy = 8 * n / fastest(device, 4, function() a:copy_(b) end),
       f32 = 2 * m ^ 3 / fastest(device, 4, linear) }
     if core.device.bf16(device) then
-      out.bf16 = 2 * m ^ 3 / fastest(device, 4, function() core.autocast("bf16", linear) end)
+      local images = core.zeros({ 128, 256, 8, 8 }, "float32", device)
+      local taps = core.zeros({ 256, 256, 3, 3 }, "float32", device)
+      local input = core.autocast("bf16", images.conv2d, images, { weight = taps, pad = 1 })
+      local function conv() return input:conv2d { weight = taps, pad = 1 } end
+      local function half(n, fn)
+        return fastest(device, n, function() core.autocast("bf16", fn) end)
+      end
+      out.bf16 = math.max(2 * m ^ 3 / half(4, linear), 2 * 128 * 8 * 8 * 256 ^ 2 * 9 / half(8, conv))
     end
     return out
   end)
