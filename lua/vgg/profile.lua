@@ -45,10 +45,10 @@ function profile.ceilings(device)
       local taps = core.zeros({ 256, 256, 3, 3 }, "float32", device)
       local input = core.autocast("bf16", images.conv2d, images, { weight = taps, pad = 1 })
       local function conv() return input:conv2d { weight = taps, pad = 1 } end
-      local function half(n, fn)
-        return fastest(device, n, function() core.autocast("bf16", fn) end)
+      local function half(fn)
+        return fastest(device, 6, function() core.autocast("bf16", fn) end)
       end
-      out.bf16 = math.max(2 * m ^ 3 / half(4, linear), 2 * 128 * 8 * 8 * 256 ^ 2 * 9 / half(8, conv))
+      out.bf16 = math.max(2 * m ^ 3 / half(linear), 18 * 128 * 8 * 8 * 256 ^ 2 / half(conv))
     end
     return out
   end)
