@@ -12,6 +12,8 @@ as it comes from load_from_checkpoint, whose parameters collect gradients that n
 """
 import argparse, json, os, statistics, subprocess, sys, time
 
+from step import has_bf16
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 
@@ -96,10 +98,8 @@ def main():
     env = dict(os.environ, OMP_NUM_THREADS=str(args.threads), VGG_THREADS=str(args.threads))
     me = [sys.executable, os.path.abspath(__file__)] + sys.argv[1:]
     mine = [args.vgglua, "tests/bench/attack.lua", str(args.rows), str(args.steps)]
-    say = "print(require('vgg').core.device.bf16() and 1 or 0)"
-    half = subprocess.run([args.vgglua, "-e", say], env=env, cwd=ROOT, capture_output=True, text=True).stdout.strip() == "1"
     ours = [Child("vgglua f32", mine + ["f32"], env, args.rows)]
-    if half:
+    if has_bf16(args, env):
         ours.append(Child("vgglua bf16-mixed", mine + ["bf16"], env, args.rows))
     children = ours + [
         Child("PyTorch, NCHW", me + ["--child", "nchw"], env, args.rows),

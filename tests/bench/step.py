@@ -7,8 +7,9 @@ usage: tests/bench/step.sh --data DIR [--batch 32,128,512] [--threads 2] [--roun
                            [--eval] [--emulate-bf16] [--json FILE]
 
 Every program is a child that does one step a request, so that all of them see the same noise; medians and
-ratios are printed as a table. --eval: a batch of validation instead, logits and loss without gradients. PyTorch draws its augmentation with albumentations and uses its fused Adam.
-bf16-mixed of vgglua needs a CPU with bf16 instructions, or --emulate-bf16.
+ratios are printed as a table. --eval: a batch of validation instead, logits and loss without gradients. PyTorch
+draws its augmentation with albumentations and uses its fused Adam. bf16-mixed of vgglua needs a CPU with bf16
+instructions, or --emulate-bf16.
 """
 import argparse, contextlib, json, os, statistics, subprocess, sys, time
 
