@@ -74,7 +74,16 @@ static int finish(lua_State *L, int n, const vg_param *q, int steps, vg_status s
   return vglua_return_n(L, st, 0);
 }
 
-/* adam(params, state, { lr, beta1, beta2, eps, weight_decay, decoupled, grad_scale }) */
+/* Options squares and max_norm; the tensor stays on the stack. */
+static vg_grad_clip check_clip(lua_State *L, int arg) {
+  vg_grad_clip c = {.max_norm = vglua_option_number(L, arg, "max_norm", 0)};
+  lua_getfield(L, arg, "squares");
+  if (!lua_isnil(L, -1)) c.squares = vglua_check_tensor(L, -1);
+  return c;
+}
+
+/* adam(params, state, { lr, beta1, beta2, eps, weight_decay, decoupled, grad_scale, squares,
+   max_norm }) */
 static int l_adam(lua_State *L) {
   int n, steps;
   vg_adam_args a = {.lr = vglua_option_number(L, 3, "lr", 1e-3),
@@ -83,12 +92,14 @@ static int l_adam(lua_State *L) {
                     .eps = vglua_option_number(L, 3, "eps", 1e-8),
                     .weight_decay = vglua_option_number(L, 3, "weight_decay", 0),
                     .decoupled = vglua_option_bool(L, 3, "decoupled", false),
-                    .grad_scale = vglua_option_number(L, 3, "grad_scale", 1)};
+                    .grad_scale = vglua_option_number(L, 3, "grad_scale", 1),
+                    .clip = check_clip(L, 3)};
   vg_param *q = check_params(L, "exp_avg", "exp_avg_sq", true, &n, &steps);
   return finish(L, n, q, steps, vg_adam_step(n, q, &a));
 }
 
-/* sgd(params, state, { lr, momentum, dampening, weight_decay, nesterov, grad_scale }) */
+/* sgd(params, state, { lr, momentum, dampening, weight_decay, nesterov, grad_scale, squares,
+   max_norm }) */
 static int l_sgd(lua_State *L) {
   int n, steps;
   vg_sgd_args a = {.lr = vglua_option_number(L, 3, "lr", 1e-3),
@@ -96,7 +107,8 @@ static int l_sgd(lua_State *L) {
                    .dampening = vglua_option_number(L, 3, "dampening", 0),
                    .weight_decay = vglua_option_number(L, 3, "weight_decay", 0),
                    .nesterov = vglua_option_bool(L, 3, "nesterov", false),
-                   .grad_scale = vglua_option_number(L, 3, "grad_scale", 1)};
+                   .grad_scale = vglua_option_number(L, 3, "grad_scale", 1),
+                   .clip = check_clip(L, 3)};
   vg_param *q = check_params(L, "momentum_buffer", NULL, a.momentum != 0, &n, &steps);
   return finish(L, n, q, steps, vg_sgd_step(n, q, &a));
 }
@@ -126,19 +138,12 @@ static int l_clip_grad_norm(lua_State *L) { /* clip_grad_norm(params, max_norm) 
   return vglua_return(L, st);
 }
 
-/* grad_norm_tensor(params) -> one number on the device, and what clip_by_norm wants; no waiting */
+/* grad_norm_tensor(params) -> one number on the device, and the squares for a step; no waiting */
 static int l_grad_norm_tensor(lua_State *L) {
   int n;
   vg_tensor **t = check_tensors(L, 1, &n);
   vg_tensor **norm = vglua_new_tensor(L), **squares = vglua_new_tensor(L);
   return vglua_return_n(L, vg_grad_norm_tensor(norm, squares, n, t), 2);
-}
-
-static int l_clip_by_norm(lua_State *L) { /* clip_by_norm(params, squares, max_norm) */
-  int n;
-  vg_tensor **t = check_tensors(L, 1, &n);
-  return vglua_return_n(L, vg_clip_by_norm(n, t, vglua_check_tensor(L, 2), luaL_checknumber(L, 3)),
-                        0);
 }
 
 static int l_clip_grad_value(lua_State *L) { /* clip_grad_value(params, bound) */
@@ -177,7 +182,6 @@ static const luaL_Reg functions[] = {{"adam", l_adam},
                                      {"zero_grad", l_zero_grad},
                                      {"grad_norm", l_grad_norm},
                                      {"grad_norm_tensor", l_grad_norm_tensor},
-                                     {"clip_by_norm", l_clip_by_norm},
                                      {"clip_grad_norm", l_clip_grad_norm},
                                      {"clip_grad_value", l_clip_grad_value},
                                      {"same", l_same},

@@ -135,7 +135,7 @@ static vg_status begin(vg_device *d, void **out) {
   *out = NULL;
   if (p->graph) return vg_fail(VG_ESTATE, "replay: a step is being recorded already");
   if (!(g = vg_calloc(1, sizeof *g))) return VG_ENOMEM;
-  VG_TRY(VG_CUDA(vg_cuda_clip_load()));
+  VG_TRY(VG_CUDA(vg_cuda_optim_load()));
   VG_TRY(reserve(g));
   VG_TRY(vg_pool_new_child(&g->pool, d->pool));
   VG_TRY(VG_CUDA(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal)));

@@ -42,27 +42,6 @@ int64_t vg_cuda_sum_parts(int64_t rows);
 cudaError_t vg_cuda_sum_rows(float *y, const void *x, bool x_bf16, int64_t rows, int64_t channels,
                              double *partial, cudaStream_t stream);
 
-/* ---- clip.cu ---- */
-
-/* Memory of several tensors of f32, by value in a launch. */
-enum { VG_CUDA_LIST = 64, VG_CUDA_LIST_PARTS = 32 };
-typedef struct vg_cuda_list {
-  void *data[VG_CUDA_LIST];
-  int64_t size[VG_CUDA_LIST];
-  int n;
-} vg_cuda_list;
-/* Loads these kernels, which is not allowed while a stream is captured and happens at the first
-   launch otherwise: only recorded steps use them. */
-cudaError_t vg_cuda_clip_load(void);
-/* *sum (`first`: instead of adding to it) = the sum of all squares; `partial`: VG_CUDA_LIST *
-   VG_CUDA_LIST_PARTS numbers of scratch memory. */
-cudaError_t vg_cuda_list_squares(const vg_cuda_list *list, double *sum, double *partial, bool first,
-                                 cudaStream_t stream);
-cudaError_t vg_cuda_root_of(float *norm, const double *sum, cudaStream_t stream);
-/* Times min(1, bound / (sqrt(*sum) + 1e-6)), NaN included: as the host has it, to the bit. */
-cudaError_t vg_cuda_list_clip(const vg_cuda_list *list, const double *sum, double bound,
-                              cudaStream_t stream);
-
 /* Several strided operands of one shape; the first is the output. */
 enum { VG_CUDA_DIMS = 8, VG_CUDA_OPERANDS = 4 };
 typedef struct vg_cuda_walk {
@@ -252,13 +231,29 @@ typedef struct vg_cuda_tensors {
   bool line[VG_CUDA_TENSORS];      /* all pointers are aligned */
 } vg_cuda_tensors;
 
+/* Gradients are multiplied by min(1, bound / (sqrt(*squares) + 1e-6)), NaN included: as the host
+   has it, to the bit. squares: device memory; NULL: as they are. */
+typedef struct vg_cuda_clip {
+  const double *squares;
+  double bound;
+} vg_cuda_clip;
+
 /* live: the numbers in device memory, read when the kernel runs; NULL: k. */
 cudaError_t vg_cuda_adam(const vg_cuda_tensors *t, const vg_adam_numbers *k,
-                         const vg_adam_numbers *live, cudaStream_t stream);
+                         const vg_adam_numbers *live, vg_cuda_clip clip, cudaStream_t stream);
 cudaError_t vg_cuda_sgd(const vg_cuda_tensors *t, const vg_sgd_numbers *k,
-                        const vg_sgd_numbers *live, bool momentum, cudaStream_t stream);
+                        const vg_sgd_numbers *live, vg_cuda_clip clip, bool momentum,
+                        cudaStream_t stream);
 cudaError_t vg_cuda_scale(const vg_cuda_tensors *t, float factor, cudaStream_t stream);
 cudaError_t vg_cuda_clamp(const vg_cuda_tensors *t, float bound, cudaStream_t stream);
+/* *sum (`first`: instead of adding to it) = the sum of all squares of t->p, in one order;
+   `partial`: a number of scratch memory for every piece. */
+cudaError_t vg_cuda_squares(const vg_cuda_tensors *t, double *sum, double *partial, bool first,
+                            cudaStream_t stream);
+cudaError_t vg_cuda_root(float *norm, const double *sum, cudaStream_t stream);
+/* Loads the kernels of norms, which otherwise happens at their first launch and is not allowed
+   while a stream is captured: only recorded steps use them. */
+cudaError_t vg_cuda_optim_load(void);
 
 /* ---- metric.cu ---- */
 

@@ -1,6 +1,5 @@
 /* Optimiser steps and clipping: lists of tensors for the kernels, and the numbers of a step,
    which in a recorded step lie in device memory. */
-#include "cuda/clip.h"
 #include "cuda/walk.h"
 
 static bool aligned(const void *p) { return ((uintptr_t)p & 15) == 0; }
@@ -38,6 +37,10 @@ static int batch(int n, int from) {
   return n - from < VG_CUDA_TENSORS ? n - from : VG_CUDA_TENSORS;
 }
 
+static vg_cuda_clip clip_of(const vg_grad_clip *c) {
+  return (vg_cuda_clip){c->squares ? vg_data(c->squares) : NULL, c->max_norm};
+}
+
 static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam_args *a) {
   cudaStream_t stream = vg_cuda_stream(d);
   vg_adam_numbers k = vg_adam_numbers_of(a);
@@ -46,7 +49,7 @@ static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam
   VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, &live));
   for (int from = 0; from < n && !live.skip; from += VG_CUDA_TENSORS) {
     vg_cuda_tensors t = slots_of(batch(n, from), s + from);
-    VG_TRY(VG_CUDA(vg_cuda_adam(&t, &k, live.device, stream)));
+    VG_TRY(VG_CUDA(vg_cuda_adam(&t, &k, live.device, clip_of(&a->clip), stream)));
   }
 done:
   return st;
@@ -60,10 +63,30 @@ static vg_status sgd(vg_device *d, int n, const vg_optim_slot *s, const vg_sgd_a
   VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, &live));
   for (int from = 0; from < n && !live.skip; from += VG_CUDA_TENSORS) {
     vg_cuda_tensors t = slots_of(batch(n, from), s + from);
-    VG_TRY(VG_CUDA(vg_cuda_sgd(&t, &k, live.device, a->momentum != 0, stream)));
+    VG_TRY(VG_CUDA(vg_cuda_sgd(&t, &k, live.device, clip_of(&a->clip), a->momentum != 0, stream)));
   }
 done:
   return st;
+}
+
+static vg_status squares(vg_device *d, int n, vg_tensor *const *x, vg_tensor *sum, bool first) {
+  cudaStream_t stream = vg_cuda_stream(d);
+  vg_status st = VG_OK;
+  for (int from = 0; from < n; from += VG_CUDA_TENSORS, first = false) {
+    vg_cuda_tensors t = list_of(batch(n, from), x + from);
+    vg_buf partial = {0};
+    void *at;
+    VG_TRY(vg_cuda_scratch(&at, &partial, d, (size_t)(t.pieces[t.n - 1] + 1) * sizeof(double)));
+    st = VG_CUDA(vg_cuda_squares(&t, vg_data(sum), at, first, stream));
+    vg_buf_give(&partial);
+    VG_TRY(st);
+  }
+done:
+  return st;
+}
+
+static vg_status root(vg_device *d, vg_tensor *norm, const vg_tensor *sum) {
+  return VG_CUDA(vg_cuda_root(vg_data(norm), vg_data(sum), vg_cuda_stream(d)));
 }
 
 static vg_status sum_squares(vg_device *d, int n, vg_tensor *const *x, double *out) {
@@ -74,7 +97,7 @@ static vg_status sum_squares(vg_device *d, int n, vg_tensor *const *x, double *o
   *out = 0;
   if (n == 0) return VG_OK;
   VG_TRY(vg_cuda_scratch(&at, &memory.buf, d, sizeof *out));
-  VG_TRY(vg_cuda_squares(d, n, x, &sum, true));
+  VG_TRY(squares(d, n, x, &sum, true));
   VG_TRY(d->be->memory->read(d, out, at, sizeof *out));
 done:
   vg_buf_give(&memory.buf);
@@ -108,6 +131,5 @@ const vg_optim_vt vg_cuda_optim = {.adam = adam,
                                    .sum_squares = sum_squares,
                                    .scale = scale,
                                    .clamp = clamp,
-                                   .squares = vg_cuda_squares,
-                                   .root = vg_cuda_root,
-                                   .clip_by = vg_cuda_clip_by};
+                                   .squares = squares,
+                                   .root = root};

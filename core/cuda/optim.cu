@@ -1,5 +1,5 @@
-/* Optimiser steps over many tensors in one launch. Blocks take pieces of the tensors, whose list
-   comes with the launch. */
+/* Optimiser steps and norms over many tensors in one launch. Blocks take pieces of the tensors,
+   whose list comes with the launch. */
 #include "cuda/device.h"
 
 namespace {
@@ -32,10 +32,16 @@ __device__ inline void each(const vg_cuda_tensors &t, const piece &p, L line, O 
 #define EACH_PIECE(t, i) \
   for (int64_t i = blockIdx.x, pieces_ = (t).pieces[(t).n - 1]; i < pieces_; i += gridDim.x)
 
+__device__ inline float factor_of(const vg_cuda_clip &c) {
+  double wanted = c.squares ? c.bound / (sqrt(*c.squares) + 1e-6) : 1;
+  return wanted >= 1 ? 1.0f : (float)wanted; /* not 1 for NaN */
+}
+
 /* `live`: numbers that change between the replays of a captured step. */
-__global__ void __launch_bounds__(THREADS)
-    adam(vg_cuda_tensors t, vg_adam_numbers numbers, const vg_adam_numbers *live) {
+__global__ void __launch_bounds__(THREADS) adam(vg_cuda_tensors t, vg_adam_numbers numbers,
+                                                const vg_adam_numbers *live, vg_cuda_clip clip) {
   const vg_adam_numbers k = live ? *live : numbers;
+  const float factor = factor_of(clip);
   EACH_PIECE(t, item) {
     piece s = find(t, item);
     float *p = t.p[s.k], *m = t.m[s.k], *v = t.v[s.k];
@@ -49,19 +55,20 @@ __global__ void __launch_bounds__(THREADS)
           vg_load<4>(c, m + i);
           vg_load<4>(d, v + i);
 #pragma unroll
-          for (int j = 0; j < 4; j++) vg_adam_update(&k, b[j], &a[j], &c[j], &d[j]);
+          for (int j = 0; j < 4; j++) vg_adam_update(&k, b[j] * factor, &a[j], &c[j], &d[j]);
           vg_store<4>(p + i, a);
           vg_store<4>(m + i, c);
           vg_store<4>(v + i, d);
         },
-        [&](int64_t i) { vg_adam_update(&k, g[i], &p[i], &m[i], &v[i]); });
+        [&](int64_t i) { vg_adam_update(&k, g[i] * factor, &p[i], &m[i], &v[i]); });
   }
 }
 
 template <bool MOMENTUM>
 __global__ void __launch_bounds__(THREADS)
-    sgd(vg_cuda_tensors t, vg_sgd_numbers numbers, const vg_sgd_numbers *live) {
+    sgd(vg_cuda_tensors t, vg_sgd_numbers numbers, const vg_sgd_numbers *live, vg_cuda_clip clip) {
   const vg_sgd_numbers k = live ? *live : numbers;
+  const float factor = factor_of(clip);
   EACH_PIECE(t, item) {
     piece s = find(t, item);
     float *p = t.p[s.k], *m = t.m[s.k];
@@ -76,18 +83,18 @@ __global__ void __launch_bounds__(THREADS)
 #pragma unroll
           for (int j = 0; j < 4; j++) {
             if (MOMENTUM)
-              vg_momentum_update(&k, b[j], &a[j], &c[j]);
+              vg_momentum_update(&k, b[j] * factor, &a[j], &c[j]);
             else
-              vg_sgd_update(&k, b[j], &a[j]);
+              vg_sgd_update(&k, b[j] * factor, &a[j]);
           }
           vg_store<4>(p + i, a);
           if (MOMENTUM) vg_store<4>(m + i, c);
         },
         [&](int64_t i) {
           if (MOMENTUM)
-            vg_momentum_update(&k, g[i], &p[i], &m[i]);
+            vg_momentum_update(&k, g[i] * factor, &p[i], &m[i]);
           else
-            vg_sgd_update(&k, g[i], &p[i]);
+            vg_sgd_update(&k, g[i] * factor, &p[i]);
         });
   }
 }
@@ -119,6 +126,36 @@ __global__ void __launch_bounds__(THREADS) clamp(vg_cuda_tensors t, float bound)
   change(t, [=](float x) { return vg_clamp_to(x, bound); });
 }
 
+/* One partial sum a piece, whatever the grid. */
+__global__ void __launch_bounds__(THREADS) squares(vg_cuda_tensors t, double *partial) {
+  EACH_PIECE(t, item) {
+    piece s = find(t, item);
+    const float *x = t.p[s.k];
+    double sum = 0;
+    each(
+        t, s,
+        [&](int64_t i) {
+          float a[4];
+          vg_load<4>(a, x + i);
+#pragma unroll
+          for (int j = 0; j < 4; j++) sum += (double)a[j] * (double)a[j];
+        },
+        [&](int64_t i) { sum += (double)x[i] * (double)x[i]; });
+    sum = vg_block_sum(sum);
+    if (threadIdx.x == 0) partial[item] = sum;
+  }
+}
+
+__global__ void __launch_bounds__(THREADS)
+    add_parts(double *sum, const double *partial, int64_t n, bool first) {
+  double v = 0;
+  for (int64_t i = threadIdx.x; i < n; i += THREADS) v += partial[i];
+  v = vg_block_sum(v);
+  if (threadIdx.x == 0) *sum = first ? v : *sum + v;
+}
+
+__global__ void root(float *norm, const double *sum) { *norm = (float)sqrt(*sum); }
+
 unsigned blocks_of(const vg_cuda_tensors *t) { return vg_blocks(t->pieces[t->n - 1], 1); }
 bool nothing(const vg_cuda_tensors *t) { return t->n == 0 || t->pieces[t->n - 1] == 0; }
 
@@ -127,19 +164,20 @@ bool nothing(const vg_cuda_tensors *t) { return t->n == 0 || t->pieces[t->n - 1]
 extern "C" {
 
 cudaError_t vg_cuda_adam(const vg_cuda_tensors *t, const vg_adam_numbers *k,
-                         const vg_adam_numbers *live, cudaStream_t stream) {
+                         const vg_adam_numbers *live, vg_cuda_clip clip, cudaStream_t stream) {
   if (nothing(t)) return cudaSuccess;
-  VG_LAUNCH(adam, blocks_of(t), THREADS, 0, stream, *t, *k, live);
+  VG_LAUNCH(adam, blocks_of(t), THREADS, 0, stream, *t, *k, live, clip);
   return cudaGetLastError();
 }
 
 cudaError_t vg_cuda_sgd(const vg_cuda_tensors *t, const vg_sgd_numbers *k,
-                        const vg_sgd_numbers *live, bool momentum, cudaStream_t stream) {
+                        const vg_sgd_numbers *live, vg_cuda_clip clip, bool momentum,
+                        cudaStream_t stream) {
   if (nothing(t)) return cudaSuccess;
   if (momentum)
-    VG_LAUNCH(sgd<true>, blocks_of(t), THREADS, 0, stream, *t, *k, live);
+    VG_LAUNCH(sgd<true>, blocks_of(t), THREADS, 0, stream, *t, *k, live, clip);
   else
-    VG_LAUNCH(sgd<false>, blocks_of(t), THREADS, 0, stream, *t, *k, live);
+    VG_LAUNCH(sgd<false>, blocks_of(t), THREADS, 0, stream, *t, *k, live, clip);
   return cudaGetLastError();
 }
 
@@ -153,6 +191,30 @@ cudaError_t vg_cuda_clamp(const vg_cuda_tensors *t, float bound, cudaStream_t st
   if (nothing(t)) return cudaSuccess;
   VG_LAUNCH(clamp, blocks_of(t), THREADS, 0, stream, *t, bound);
   return cudaGetLastError();
+}
+
+cudaError_t vg_cuda_squares(const vg_cuda_tensors *t, double *sum, double *partial, bool first,
+                            cudaStream_t stream) {
+  int64_t pieces = nothing(t) ? 0 : t->pieces[t->n - 1];
+  if (pieces) VG_LAUNCH(squares, blocks_of(t), THREADS, 0, stream, *t, partial);
+  VG_LAUNCH(add_parts, 1, THREADS, 0, stream, sum, partial, pieces, first);
+  return cudaGetLastError();
+}
+
+cudaError_t vg_cuda_root(float *norm, const double *sum, cudaStream_t stream) {
+  VG_LAUNCH(root, 1, 1, 0, stream, norm, sum);
+  return cudaGetLastError();
+}
+
+cudaError_t vg_cuda_optim_load(void) {
+  cudaError_t e = cudaSuccess;
+#if !VG_CUDA_EMULATE
+  cudaFuncAttributes a;
+  e = cudaFuncGetAttributes(&a, squares);
+  if (e == cudaSuccess) e = cudaFuncGetAttributes(&a, add_parts);
+  if (e == cudaSuccess) e = cudaFuncGetAttributes(&a, root);
+#endif
+  return e;
 }
 
 }  // extern "C"

@@ -109,42 +109,25 @@ vg_status vg_clip_grad_value(int n, vg_tensor *const *params, double bound) {
 
 /* ---- on the device alone ---- */
 
-typedef struct device_norm {
-  vg_tensor *sum; /* i64, holds a double */
-  double bound;
-  bool first;
-} device_norm;
-
-typedef vg_status (*device_fn)(const grads *b, device_norm *x);
-
-static vg_status device_squares(const grads *b, device_norm *x) {
-  vg_status st = b->dev->be->optim->squares(b->dev, b->n, b->g, x->sum, x->first);
-  x->first = false;
-  return st;
-}
-
-static vg_status device_clip(const grads *b, device_norm *x) {
-  for (int i = 0; i < b->n; i++) vg_bump(b->g[i]);
-  return b->dev->be->optim->clip_by(b->dev, b->n, b->g, x->sum, x->bound);
-}
-
-static vg_status on_device(int n, vg_tensor *const *params, device_fn fn, device_norm *x,
-                           bool change) {
-  vg_device *dev = x->sum->dev;
+/* sum: i64, holds a double. */
+static vg_status device_squares(vg_tensor *sum, int n, vg_tensor *const *params) {
+  vg_device *dev = sum->dev;
   grads b = {.n = 0, .dev = dev};
+  bool first = true;
   vg_status st = VG_OK;
-  for (int i = 0; i < n; i++) {
-    if (!params[i]->grad) continue;
-    if (params[i]->dev != dev || params[i]->grad->dtype != VG_F32)
-      return vg_fail(VG_EUNSUPPORTED, "gradient norm: want float32 gradients on one device");
-    VG_TRY(make_fit(params[i], change));
-    if (b.n == BATCH) {
-      VG_TRY(fn(&b, x));
+  for (int i = 0; i <= n; i++) {
+    if (b.n == BATCH || (i == n && b.n)) {
+      VG_TRY(dev->be->optim->squares(dev, b.n, b.g, sum, first));
+      first = false;
       b.n = 0;
     }
+    if (i == n || !params[i]->grad) continue;
+    if (params[i]->dev != dev || params[i]->grad->dtype != VG_F32)
+      return vg_fail(VG_EUNSUPPORTED, "gradient norm: want float32 gradients on one device");
+    VG_TRY(make_fit(params[i], false));
     b.g[b.n++] = params[i]->grad;
   }
-  if (b.n) st = fn(&b, x);
+  if (first) st = vg_fail(VG_ESTATE, "gradient norm: no parameter has a gradient");
 done:
   return st;
 }
@@ -152,36 +135,23 @@ done:
 vg_status vg_grad_norm_tensor(vg_tensor **norm, vg_tensor **squares, int n,
                               vg_tensor *const *params) {
   const int64_t one = 1;
-  device_norm x = {.first = true};
   vg_device *d = n ? params[0]->dev : NULL;
-  vg_tensor *root = NULL;
+  vg_tensor *sum = NULL, *root = NULL;
   vg_status st;
   if (!d) return vg_fail(VG_EINVAL, "gradient norm: of no parameters");
-  if (!d->be->optim || !d->be->optim->squares || !d->be->optim->root || !d->be->optim->clip_by)
+  if (!d->be->optim || !d->be->optim->squares || !d->be->optim->root)
     return vg_unsupported(d, "gradient norm on the device");
-  VG_TRY(vg_new(&x.sum, d, VG_I64, 1, &one));
+  VG_TRY(vg_new(&sum, d, VG_I64, 1, &one));
   VG_TRY(vg_new(&root, d, VG_F32, 0, NULL));
-  VG_TRY(on_device(n, params, device_squares, &x, false));
-  if (x.first) VG_TRY(vg_fail(VG_ESTATE, "gradient norm: no parameter has a gradient"));
-  VG_TRY(d->be->optim->root(d, root, x.sum));
+  VG_TRY(device_squares(sum, n, params));
+  VG_TRY(d->be->optim->root(d, root, sum));
   *norm = root;
-  *squares = x.sum;
+  *squares = sum;
   return VG_OK;
 done:
-  vg_release(x.sum);
+  vg_release(sum);
   vg_release(root);
   return st;
-}
-
-vg_status vg_clip_by_norm(int n, vg_tensor *const *params, vg_tensor *squares, double max_norm) {
-  device_norm x = {.sum = squares, .bound = max_norm};
-  if (!(max_norm >= 0))
-    return vg_fail(VG_EINVAL, "clip_grad_norm: want max_norm >= 0, got %g", max_norm);
-  if (squares->dtype != VG_I64 || squares->n != 1)
-    return vg_fail(VG_EDTYPE, "clip_grad_norm: want the squares that came with the norm");
-  if (!squares->dev->be->optim || !squares->dev->be->optim->clip_by)
-    return vg_unsupported(squares->dev, "gradient clipping on the device");
-  return on_device(n, params, device_clip, &x, true);
 }
 
 void vg_zero_grad(int n, vg_tensor *const *params) {

@@ -15,7 +15,9 @@ typedef struct vg_param {
 
 /* One step for every parameter with a gradient; a->step is ignored, each parameter counts its own.
    Parameters are f32 and contiguous (VG_EDTYPE, VG_ESTATE otherwise, before anything is changed).
-   Gradients in another layout are converted first. */
+   Gradients in another layout are converted first. a->clip clips them by their total norm on the
+   way, without changing them (VG_EINVAL for max_norm < 0, VG_EDTYPE for other squares than
+   vg_grad_norm_tensor's, VG_EUNSUPPORTED where that is unsupported). */
 VG_API vg_status vg_adam_step(int n, vg_param *params, const vg_adam_args *a);
 /* a->first is ignored. */
 VG_API vg_status vg_sgd_step(int n, vg_param *params, const vg_sgd_args *a);
@@ -26,13 +28,11 @@ VG_API vg_status vg_grad_norm(int n, vg_tensor *const *params, double *norm);
 VG_API vg_status vg_clip_grad_norm(int n, vg_tensor *const *params, double max_norm, double *norm);
 VG_API vg_status vg_clip_grad_value(int n, vg_tensor *const *params, double bound);
 
-/* The same without waiting for the device, for recorded steps: *norm is one f32 number on the
-   parameters' device (all on one), *squares what vg_clip_by_norm takes. The caller owns both.
+/* The norm without waiting for the device, for recorded steps: *norm is one f32 number on the
+   parameters' device (all on one), *squares what a step's `clip` takes. The caller owns both.
    VG_EUNSUPPORTED where the backend needs the host. */
 VG_API vg_status vg_grad_norm_tensor(vg_tensor **norm, vg_tensor **squares, int n,
                                      vg_tensor *const *params);
-VG_API vg_status vg_clip_by_norm(int n, vg_tensor *const *params, vg_tensor *squares,
-                                 double max_norm);
 
 /* Drops every gradient; its memory goes back to the pool. */
 VG_API void vg_zero_grad(int n, vg_tensor *const *params);

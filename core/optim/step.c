@@ -13,10 +13,22 @@ typedef struct rule {
   const char *name;
   kernel_fn kernel;
   const void *args;
+  const vg_grad_clip *clip;
   bool first, second; /* which state it needs */
 } rule;
 
+static vg_status check_clip(const rule *r, const vg_device *d) {
+  const vg_tensor *sum = r->clip->squares;
+  if (!sum) return VG_OK;
+  if (!(r->clip->max_norm >= 0))
+    return vg_fail(VG_EINVAL, "%s: want max_norm >= 0, got %g", r->name, r->clip->max_norm);
+  if (sum->dtype != VG_I64 || sum->n != 1 || sum->dev != d)
+    return vg_fail(VG_EDTYPE, "%s: want the squares that came with the norm", r->name);
+  return d->be->optim->squares ? VG_OK : vg_unsupported(d, "clipping inside of a step");
+}
+
 static vg_status check(const rule *r, int n, const vg_param *params) {
+  vg_status st = VG_OK;
   for (int i = 0; i < n; i++) {
     const vg_tensor *p = params[i].p;
     if (!p->grad) continue;
@@ -30,8 +42,10 @@ static vg_status check(const rule *r, int n, const vg_param *params) {
     if (p->grad->dev != p->dev)
       return vg_fail(VG_ESTATE, "%s: parameter %d is on %s, its gradient on %s", r->name, i + 1,
                      p->dev->name, p->grad->dev->name);
+    VG_TRY(check_clip(r, p->dev));
   }
-  return VG_OK;
+done:
+  return st;
 }
 
 static vg_status zero_state(vg_tensor **slot, const vg_tensor *p) {
@@ -132,6 +146,7 @@ vg_status vg_adam_step(int n, vg_param *params, const vg_adam_args *a) {
   rule r = {.name = a->decoupled ? "adamw" : "adam",
             .kernel = adam_kernel,
             .args = a,
+            .clip = &a->clip,
             .first = true,
             .second = true};
   return run(&r, n, params);
@@ -146,6 +161,7 @@ static vg_status sgd_kernel(vg_device *d, int n, const vg_optim_slot *s, int64_t
 }
 
 vg_status vg_sgd_step(int n, vg_param *params, const vg_sgd_args *a) {
-  rule r = {.name = "sgd", .kernel = sgd_kernel, .args = a, .first = a->momentum != 0};
+  rule r = {
+      .name = "sgd", .kernel = sgd_kernel, .args = a, .clip = &a->clip, .first = a->momentum != 0};
   return run(&r, n, params);
 }

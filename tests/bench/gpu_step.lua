@@ -1,6 +1,6 @@
 -- vgglua's side of tests/bench/gpu_step.py: training steps of VGG-16-BN on a GPU, recorded once and
--- replayed. Arguments: device, batch, precision (32, tf32 or bf16-mixed). Each line read is a
--- number of steps to time.
+-- replayed. Arguments: device, batch, precision (32, tf32 or bf16-mixed), another model of
+-- vgg.models. Each line read is a number of steps to time.
 local json = require "cjson"
 local vgg = require "vgg"
 local core = vgg.core
@@ -10,7 +10,7 @@ local replay = core.replay.possible(device) and os.getenv "VGG_REPLAY" ~= "0"
 local autocast = require("vgg.train.precision").check(precision, device, true)
 
 vgg.manual_seed(1)
-local model = vgg.models.vgg16_bn {}
+local model = vgg.models[arg[4] or "vgg16_bn"] {}
 model:train()
 model:to(device)
 local optimizer = vgg.optim.Adam { model, lr = 1e-4 }
@@ -21,21 +21,20 @@ local labels = {}
 for i = 1, batch do labels[i] = i % 10 end
 local y = core.tensor(labels, "int64"):to(device):keep()
 
-local function gradients(recording)
+-- Forward, backward, and a step that clips by norm.
+local function whole(recording)
   local loss = loss_of(core.autocast(autocast, function() return model(x) end), y)
   if recording then recording:watch(loss) end
   loss:backward()
-  local norm = core.optim.grad_norm_tensor(parameters)
-  core.optim.clip_by_norm(parameters, norm, 1)
+  local _, squares = core.optim.grad_norm_tensor(parameters)
+  optimizer:step { squares = squares, max_norm = 1 }
   return loss
 end
 
 local function plain()
   return core.scope(function()
     optimizer:zero_grad()
-    local loss = gradients()
-    optimizer:step()
-    return loss:item()
+    return whole():item()
   end)
 end
 
@@ -43,10 +42,7 @@ local recording
 local function record()
   optimizer:zero_grad()
   recording = core.replay.begin(device)
-  core.scope(function()
-    gradients(recording)
-    optimizer:step()
-  end)
+  core.scope(whole, recording)
   recording:finish(parameters)
 end
 

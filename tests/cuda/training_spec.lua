@@ -9,6 +9,11 @@ local driver = os.getenv "VGGLUA_FAKE_DRIVER"
 local plugin = emulated and io.open(emulated .. "/libvgglua_cuda.so", "rb")
 if plugin then plugin:close() end
 
+local function environment(more)
+  return ("VG_PLUGIN_PATH=%s LD_LIBRARY_PATH=%s VGG_CUDA_PLANS= VGG_CONV=heuristic %s"):format(
+    emulated, driver, more or "")
+end
+
 -- ctest's address sanitizer slows the emulation down, so sizes are small.
 local function train(runs, name, device, more, env)
   local arguments = { more.script or "tests/train/tiny.lua", "--data", "synthetic",
@@ -16,8 +21,7 @@ local function train(runs, name, device, more, env)
     "--max-epochs", "2", "--device", device, "--run-name", name, "--runs-dir", runs, "--seed", "3",
     "--overwrite", "--logger", "jsonl", "--limit-test-batches", "1" }
   for _, a in ipairs(more) do arguments[#arguments + 1] = a end
-  return process.run(arguments, { env = ("VG_PLUGIN_PATH=%s LD_LIBRARY_PATH=%s VGG_CUDA_PLANS= "
-    .. "VGG_CONV=heuristic %s"):format(emulated, driver, env or "") })
+  return process.run(arguments, { env = environment(env) })
 end
 
 local function losses(runs, name)
@@ -61,7 +65,7 @@ describe("the emulated GPU", function()
   it("trains VGG-16 for two epochs as the CPU does, its steps as graphs", function()
     local vgg16 = { script = "experiments/finetune.lua", "--model", "vgg16_bn",
       "--head", "small", "--limit-train-batches", "3", "--limit-val-batches", "1", "--batch-size",
-      "2" }
+      "2", "--lr", "1e-4" } -- at 1e-3 the statistics of two images make of rounding what they like
     ended(0, train(runs, "cpu", "cpu", vgg16))
     local report = runs .. "/calls"
     ended(0, train(runs, "gpu", "cuda", vgg16, "VG_SHIM_REPORT=" .. report))
@@ -69,6 +73,13 @@ describe("the emulated GPU", function()
     local count = calls(report)
     assert.equals(count.cudaGraphInstantiate, 1)
     assert.is_true(count.cudaGraphLaunch >= 3) -- of 6 steps; the first ones are eager
+  end)
+
+  it("runs the benchmark's program", function()
+    local r = process.run({ "tests/cuda/tiny_bench.lua", "cuda", "2", "bf16-mixed", "tiny" },
+      { stdin = "2\n", env = environment() })
+    ended(0, r)
+    assert.matches('^ready\n{.*"loss":[%d.]+', r.out)
   end)
 
   local net = {}

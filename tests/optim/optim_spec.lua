@@ -129,6 +129,34 @@ describe("optimizers", function()
     end
   end)
 
+  it("clip inside of a step as before it, or say that the device cannot", function()
+    for _, max_norm in ipairs { 0.5, 1e6 } do
+      for _, kind in ipairs { "Adam", "SGD" } do
+        local a, b = start(), start()
+        local x, y = optim[kind] { a }, optim[kind] { b }
+        set_grads(a, 1)
+        set_grads(b, 1)
+        local able, norm, squares = pcall(core.optim.grad_norm_tensor, a)
+        if not able then
+          assert.matches("cpu", tostring(norm))
+          squares = core.tensor({ 0 }, "int64")
+          assert.error_matches(function() x:step { squares = squares, max_norm = 1 } end,
+            "clipping inside of a step.*cpu")
+        else
+          local before = a[2].grad:tobytes()
+          x:step { squares = squares, max_norm = max_norm }
+          assert.is_true(before == a[2].grad:tobytes())
+          assert.near(norm:item(), optim.clip_grad_norm(b, max_norm), 1e-5)
+          y:step()
+          for i = 1, 4 do assert.is_true(a[i]:tobytes() == b[i]:tobytes()) end
+          assert.has_error(function() x:step { squares = squares, max_norm = -1 } end)
+          assert.has_error(function() x:step { squares = norm, max_norm = 1 } end)
+        end
+        assert.has_error(function() x:step { max_norm = 1 } end)
+      end
+    end
+  end)
+
   it("read the rate of each step from param_groups", function()
     local params = start()
     local opt = optim.SGD { params, lr = 0.5 }

@@ -15,7 +15,7 @@
 #include "base/update.h"
 #include "tensor/tensor.h"
 
-#define VG_ABI 3u
+#define VG_ABI 4u
 
 /* ---- options, shared by ops (shape rules), the tape (saved) and the kernels ---- */
 
@@ -238,17 +238,27 @@ typedef struct vg_optim_slot {
   vg_tensor *m, *v;   /* first and second moment, or momentum buffer in m */
 } vg_optim_slot;
 
+/* Clipping by the total norm inside of a step: gradients are multiplied by
+   min(1, max_norm / (sqrt(sum) + 1e-6)), NaN included. squares: the i64 of vg_optim_vt.squares;
+   NULL: no clipping. Only backends that have `squares` are given one. */
+typedef struct vg_grad_clip {
+  const vg_tensor *squares;
+  double max_norm;
+} vg_grad_clip;
+
 typedef struct vg_adam_args {
   double lr, beta1, beta2, eps, weight_decay;
   bool decoupled;    /* AdamW */
   int64_t step;      /* from 1 */
   double grad_scale; /* gradients are multiplied by this first (clipping), 1: as they are */
+  vg_grad_clip clip;
 } vg_adam_args;
 
 typedef struct vg_sgd_args {
   double lr, momentum, dampening, weight_decay;
   bool nesterov, first; /* first: the momentum buffer starts as the gradient */
   double grad_scale;
+  vg_grad_clip clip;
 } vg_sgd_args;
 
 /* The options as the kernels use them. */
@@ -283,10 +293,9 @@ typedef struct vg_optim_vt {
   vg_status (*clamp)(vg_device *, int n, vg_tensor *const *, double bound);
   /* The same without the host, for recorded steps. sum: i64, one element, holds a double; norm: one
      f32. squares adds the tensors' squares to sum (which it starts when `first`), root takes the
-     square root, clip_by multiplies by min(1, bound / (sqrt(sum) + 1e-6)), NaN included. */
+     square root. */
   vg_status (*squares)(vg_device *, int n, vg_tensor *const *, vg_tensor *sum, bool first);
   vg_status (*root)(vg_device *, vg_tensor *norm, const vg_tensor *sum);
-  vg_status (*clip_by)(vg_device *, int n, vg_tensor *const *, const vg_tensor *sum, double bound);
 } vg_optim_vt;
 
 typedef struct vg_metric_args {

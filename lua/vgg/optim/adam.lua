@@ -26,10 +26,11 @@ local function make(name, decoupled, weight_decay)
     defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = weight_decay },
     slots = { "exp_avg", "exp_avg_sq" },
     check = check,
-    update = function(group, grad_scale)
+    update = function(group, scaling)
       core.optim.adam(group.params, group.state, {
         lr = group.lr, beta1 = group.betas[1], beta2 = group.betas[2], eps = group.eps,
-        weight_decay = group.weight_decay, decoupled = decoupled, grad_scale = grad_scale,
+        weight_decay = group.weight_decay, decoupled = decoupled,
+        grad_scale = scaling.grad_scale, squares = scaling.squares, max_norm = scaling.max_norm,
       })
     end,
   })

@@ -1,6 +1,6 @@
 -- What all optimizers share: parameter groups, zero_grad, state dicts. A kind gives `name`,
 -- `defaults` (options and their values), `slots` (names of its state tensors), `check(options)`
--- and `update(group, grad_scale)`.
+-- and `update(group, scaling)`, where scaling is what :step takes.
 local core = require "vgg.core"
 local params = require "vgg.optim.params"
 local util = require "vgg.util"
@@ -77,15 +77,19 @@ function Optimizer:add_param_group(spec)
   self.param_groups = all
 end
 
+local scalings = { grad_scale = true, squares = true, max_norm = true }
+
 -- One step for every parameter that has a gradient. options.grad_scale multiplies the gradients
--- on the way (clipping without a pass of its own).
+-- on the way (clipping without a pass of its own); options.squares (the second result of
+-- core.optim.grad_norm_tensor) with options.max_norm clips them on the way, on a device that can.
 function Optimizer:step(options)
-  local scale = 1
   if options ~= nil then
-    util.check_options(self.name .. ":step", options, { grad_scale = true }, 2)
-    scale = options.grad_scale or 1
+    util.check_options(self.name .. ":step", options, scalings, 2)
+    if (options.squares == nil) ~= (options.max_norm == nil) then
+      fail(2, "%s:step: squares and max_norm go together", self.name)
+    end
   end
-  for _, group in ipairs(self.param_groups) do self.update(group, scale) end
+  for _, group in ipairs(self.param_groups) do self.update(group, options or {}) end
 end
 
 -- Lets go of all gradients; their memory is used again by the next backward.

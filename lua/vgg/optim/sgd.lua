@@ -19,10 +19,11 @@ return Optimizer.kind("SGD", {
   defaults = { lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0, nesterov = false },
   slots = { "momentum_buffer" },
   check = check,
-  update = function(group, grad_scale)
+  update = function(group, scaling)
     core.optim.sgd(group.params, group.state, {
       lr = group.lr, momentum = group.momentum, dampening = group.dampening,
-      weight_decay = group.weight_decay, nesterov = group.nesterov, grad_scale = grad_scale,
+      weight_decay = group.weight_decay, nesterov = group.nesterov,
+      grad_scale = scaling.grad_scale, squares = scaling.squares, max_norm = scaling.max_norm,
     })
   end,
 })

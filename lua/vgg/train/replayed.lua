@@ -171,21 +171,22 @@ local function one_batch(t, entry, recording, i, index)
   entry.outputs[i] = outputs:detach():keep()
 end
 
-local function clip(t, recording)
+-- Clips by norm inside of the step: no pass over the gradients of its own.
+local function clip_and_step(t, recording)
   local o = t.opt
   local norm, squares = core.optim.grad_norm_tensor(t.parameters)
   recording:watch(norm)
   if o.gradient_clip_val and o.gradient_clip_algorithm == "norm" then
-    core.optim.clip_by_norm(t.parameters, squares, o.gradient_clip_val)
+    return t.task.optimizer:step { squares = squares, max_norm = o.gradient_clip_val }
   elseif o.gradient_clip_val then
     optim.clip_grad_value(t.parameters, o.gradient_clip_val)
   end
+  t.task.optimizer:step()
 end
 
 local function whole_step(t, entry, recording, first)
   for i in ipairs(entry.x) do core.scope(one_batch, t, entry, recording, i, first + i - 1) end
-  core.scope(clip, t, recording)
-  t.task.optimizer:step()
+  core.scope(clip_and_step, t, recording)
 end
 
 local function steps_of(optimizer)
