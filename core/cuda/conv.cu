@@ -15,23 +15,38 @@ __device__ inline void store(float *p, float v) { *p = v; }
 __device__ inline void store(vg_bf16 *p, float v) { *p = vg_bf16_store(v); }
 
 /* One image: x is rows x cols with `x_cols` of a row present, y is cols x rows. Blocks cover y's
-   tiles in x (rows) and y (cols), images in z. */
+   tiles in x (rows) and y (cols), images in z. Rows shorter than a tile (3 x 3 weights) go in runs
+   over several of them. */
 template <typename Y, typename X>
 __global__ void transpose(Y *y, const X *x, int64_t y_rows, int64_t y_cols, int64_t x_rows,
                           int64_t x_cols, int64_t images) {
   __shared__ float tile[TILE][TILE + 1];
   int64_t row0 = (int64_t)blockIdx.x * TILE, col0 = (int64_t)blockIdx.y * TILE;
+  int thread = (int)(threadIdx.y * TILE + threadIdx.x);
   for (int64_t image = blockIdx.z; image < images; image += gridDim.z) {
     const X *from = x + image * x_rows * x_cols;
     Y *to = y + image * y_rows * y_cols;
-    for (int i = threadIdx.y; i < TILE; i += ROWS) {
-      int64_t r = col0 + i, c = row0 + threadIdx.x; /* of x */
-      tile[i][threadIdx.x] = r < x_rows && c < x_cols ? load(from + r * x_cols + c) : 0.0f;
+    if (x_cols < TILE) { /* the tile's rows lie one after another */
+      int width = (int)x_cols;
+      for (int i = thread; i < TILE * width; i += TILE * ROWS)
+        tile[i / width][i % width] =
+            col0 + i / width < x_rows ? load(from + col0 * x_cols + i) : 0.0f;
+    } else {
+      for (int i = threadIdx.y; i < TILE; i += ROWS) {
+        int64_t r = col0 + i, c = row0 + threadIdx.x; /* of x */
+        tile[i][threadIdx.x] = r < x_rows && c < x_cols ? load(from + r * x_cols + c) : 0.0f;
+      }
     }
     __syncthreads();
-    for (int i = threadIdx.y; i < TILE; i += ROWS) {
-      int64_t r = row0 + i, c = col0 + threadIdx.x; /* of y */
-      if (r < y_rows && c < y_cols) store(to + r * y_cols + c, tile[threadIdx.x][i]);
+    if (y_cols < TILE) {
+      int width = (int)y_cols;
+      for (int i = thread; i < TILE * width; i += TILE * ROWS)
+        if (row0 + i / width < y_rows) store(to + row0 * y_cols + i, tile[i % width][i / width]);
+    } else {
+      for (int i = threadIdx.y; i < TILE; i += ROWS) {
+        int64_t r = row0 + i, c = col0 + threadIdx.x; /* of y */
+        if (r < y_rows && c < y_cols) store(to + r * y_cols + c, tile[threadIdx.x][i]);
+      }
     }
     __syncthreads();
   }
