@@ -11,7 +11,7 @@ typedef struct grads {
   int n;
 } grads;
 
-typedef vg_status (*batch_fn)(const vg_optim_vt *k, const grads *b, double number, double *out);
+typedef vg_status (*batch_fn)(const vg_optim_vt *k, const grads *b, void *arg);
 
 /* The kernels walk gradients flat, and what is changed in place must not be shared: z = a + b gives
    one and the same tensor to both. A private dense copy takes the place of anything else. */
@@ -30,40 +30,36 @@ done:
   return st;
 }
 
-static vg_status flush(grads *b, batch_fn fn, double number, double *out) {
+static vg_status flush(grads *b, batch_fn fn, void *arg) {
   const vg_optim_vt *k = b->n ? b->dev->be->optim : NULL;
   vg_status st = VG_OK;
   if (b->n && (!k || !k->sum_squares || !k->scale || !k->clamp))
     return vg_unsupported(b->dev, "gradient clipping");
-  if (b->n) st = fn(k, b, number, out);
+  if (b->n) st = fn(k, b, arg);
   b->n = 0;
   return st;
 }
 
-static vg_status add_squares(const vg_optim_vt *k, const grads *b, double number, double *out) {
+static vg_status add_squares(const vg_optim_vt *k, const grads *b, void *total) {
   double sum = 0;
   vg_status st;
-  (void)number;
   VG_TRY(k->sum_squares(b->dev, b->n, b->g, &sum));
-  *out += sum;
+  *(double *)total += sum;
 done:
   return st;
 }
 
-static vg_status scale(const vg_optim_vt *k, const grads *b, double number, double *out) {
-  (void)out;
+static vg_status scale(const vg_optim_vt *k, const grads *b, void *factor) {
   for (int i = 0; i < b->n; i++) vg_bump(b->g[i]);
-  return k->scale(b->dev, b->n, b->g, number);
+  return k->scale(b->dev, b->n, b->g, *(double *)factor);
 }
 
-static vg_status clamp(const vg_optim_vt *k, const grads *b, double number, double *out) {
-  (void)out;
+static vg_status clamp(const vg_optim_vt *k, const grads *b, void *bound) {
   for (int i = 0; i < b->n; i++) vg_bump(b->g[i]);
-  return k->clamp(b->dev, b->n, b->g, number);
+  return k->clamp(b->dev, b->n, b->g, *(double *)bound);
 }
 
-static vg_status each_batch(int n, vg_tensor *const *params, batch_fn fn, double number,
-                            double *out) {
+static vg_status each_batch(int n, vg_tensor *const *params, batch_fn fn, bool change, void *arg) {
   grads b = {.n = 0};
   vg_status st;
   for (int i = 0; i < n; i++) {
@@ -71,12 +67,12 @@ static vg_status each_batch(int n, vg_tensor *const *params, batch_fn fn, double
     if (params[i]->grad->dtype != VG_F32)
       return vg_fail(VG_EDTYPE, "gradient clipping: gradient %d is %s, want float32", i + 1,
                      vg_dtype_name(params[i]->grad->dtype));
-    VG_TRY(make_fit(params[i], fn != add_squares));
-    if (b.n == BATCH || (b.n && b.dev != params[i]->dev)) VG_TRY(flush(&b, fn, number, out));
+    VG_TRY(make_fit(params[i], change));
+    if (b.n == BATCH || (b.n && b.dev != params[i]->dev)) VG_TRY(flush(&b, fn, arg));
     b.dev = params[i]->dev;
     b.g[b.n++] = params[i]->grad;
   }
-  st = flush(&b, fn, number, out);
+  st = flush(&b, fn, arg);
 done:
   return st;
 }
@@ -84,7 +80,7 @@ done:
 vg_status vg_grad_norm(int n, vg_tensor *const *params, double *norm) {
   vg_status st;
   *norm = 0;
-  VG_TRY(each_batch(n, params, add_squares, 0, norm));
+  VG_TRY(each_batch(n, params, add_squares, false, norm));
   *norm = sqrt(*norm);
 done:
   return st;
@@ -97,59 +93,52 @@ vg_status vg_clip_grad_norm(int n, vg_tensor *const *params, double max_norm, do
     return vg_fail(VG_EINVAL, "clip_grad_norm: want max_norm >= 0, got %g", max_norm);
   VG_TRY(vg_grad_norm(n, params, norm));
   factor = max_norm / (*norm + 1e-6);
-  if (!(factor >= 1)) VG_TRY(each_batch(n, params, scale, factor, NULL)); /* NaN scales, too */
+  if (!(factor >= 1)) VG_TRY(each_batch(n, params, scale, true, &factor)); /* NaN scales, too */
 done:
   return st;
 }
 
 vg_status vg_clip_grad_value(int n, vg_tensor *const *params, double bound) {
   if (!(bound >= 0)) return vg_fail(VG_EINVAL, "clip_grad_value: want a bound >= 0, got %g", bound);
-  return each_batch(n, params, clamp, bound, NULL);
+  return each_batch(n, params, clamp, true, &bound);
 }
 
 /* ---- on the device alone ---- */
 
-/* sum: i64, holds a double. */
-static vg_status device_squares(vg_tensor *sum, int n, vg_tensor *const *params) {
-  vg_device *dev = sum->dev;
-  grads b = {.n = 0, .dev = dev};
-  bool first = true;
-  vg_status st = VG_OK;
-  for (int i = 0; i <= n; i++) {
-    if (b.n == BATCH || (i == n && b.n)) {
-      VG_TRY(dev->be->optim->squares(dev, b.n, b.g, sum, first));
-      first = false;
-      b.n = 0;
-    }
-    if (i == n || !params[i]->grad) continue;
-    if (params[i]->dev != dev || params[i]->grad->dtype != VG_F32)
-      return vg_fail(VG_EUNSUPPORTED, "gradient norm: want float32 gradients on one device");
-    VG_TRY(make_fit(params[i], false));
-    b.g[b.n++] = params[i]->grad;
-  }
-  if (first) st = vg_fail(VG_ESTATE, "gradient norm: no parameter has a gradient");
-done:
-  return st;
+typedef struct device_sum {
+  vg_tensor *t; /* i64, holds a double */
+  bool begun;
+} device_sum;
+
+static vg_status device_squares(const vg_optim_vt *k, const grads *b, void *sum_) {
+  device_sum *sum = sum_;
+  bool first = !sum->begun;
+  if (b->dev != sum->t->dev)
+    return vg_fail(VG_EUNSUPPORTED, "gradient norm: want float32 gradients on one device");
+  sum->begun = true;
+  return k->squares(b->dev, b->n, b->g, sum->t, first);
 }
 
 vg_status vg_grad_norm_tensor(vg_tensor **norm, vg_tensor **squares, int n,
                               vg_tensor *const *params) {
   const int64_t one = 1;
   vg_device *d = n ? params[0]->dev : NULL;
-  vg_tensor *sum = NULL, *root = NULL;
+  device_sum sum = {NULL};
+  vg_tensor *root = NULL;
   vg_status st;
   if (!d) return vg_fail(VG_EINVAL, "gradient norm: of no parameters");
   if (!d->be->optim || !d->be->optim->squares || !d->be->optim->root)
     return vg_unsupported(d, "gradient norm on the device");
-  VG_TRY(vg_new(&sum, d, VG_I64, 1, &one));
+  VG_TRY(vg_new(&sum.t, d, VG_I64, 1, &one));
   VG_TRY(vg_new(&root, d, VG_F32, 0, NULL));
-  VG_TRY(device_squares(sum, n, params));
-  VG_TRY(d->be->optim->root(d, root, sum));
+  VG_TRY(each_batch(n, params, device_squares, false, &sum));
+  if (!sum.begun) VG_TRY(vg_fail(VG_ESTATE, "gradient norm: no parameter has a gradient"));
+  VG_TRY(d->be->optim->root(d, root, sum.t));
   *norm = root;
-  *squares = sum;
+  *squares = sum.t;
   return VG_OK;
 done:
-  vg_release(sum);
+  vg_release(sum.t);
   vg_release(root);
   return st;
 }

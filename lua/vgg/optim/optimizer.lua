@@ -83,13 +83,12 @@ local scalings = { grad_scale = true, squares = true, max_norm = true }
 -- on the way (clipping without a pass of its own); options.squares (the second result of
 -- core.optim.grad_norm_tensor) with options.max_norm clips them on the way, on a device that can.
 function Optimizer:step(options)
-  if options ~= nil then
-    util.check_options(self.name .. ":step", options, scalings, 2)
-    if (options.squares == nil) ~= (options.max_norm == nil) then
-      fail(2, "%s:step: squares and max_norm go together", self.name)
-    end
+  options = options or {}
+  util.check_options(self.name .. ":step", options, scalings, 2)
+  if (options.squares == nil) ~= (options.max_norm == nil) then
+    fail(2, "%s:step: squares and max_norm go together", self.name)
   end
-  for _, group in ipairs(self.param_groups) do self.update(group, options or {}) end
+  for _, group in ipairs(self.param_groups) do self.update(group, options) end
 end
 
 -- Lets go of all gradients; their memory is used again by the next backward.

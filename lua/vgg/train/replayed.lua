@@ -173,15 +173,15 @@ end
 
 -- Clips by norm inside of the step: no pass over the gradients of its own.
 local function clip_and_step(t, recording)
-  local o = t.opt
+  local o, scaling = t.opt, nil
   local norm, squares = core.optim.grad_norm_tensor(t.parameters)
   recording:watch(norm)
   if o.gradient_clip_val and o.gradient_clip_algorithm == "norm" then
-    return t.task.optimizer:step { squares = squares, max_norm = o.gradient_clip_val }
+    scaling = { squares = squares, max_norm = o.gradient_clip_val }
   elseif o.gradient_clip_val then
     optim.clip_grad_value(t.parameters, o.gradient_clip_val)
   end
-  t.task.optimizer:step()
+  t.task.optimizer:step(scaling)
 end
 
 local function whole_step(t, entry, recording, first)
