@@ -123,7 +123,7 @@ vg_status vg_grad_norm_tensor(vg_tensor **norm, vg_tensor **squares, int n,
                               vg_tensor *const *params) {
   const int64_t one = 1;
   vg_device *d = n ? params[0]->dev : NULL;
-  device_sum sum = {NULL};
+  device_sum sum = {.t = NULL};
   vg_tensor *root = NULL;
   vg_status st;
   if (!d) return vg_fail(VG_EINVAL, "gradient norm: of no parameters");
