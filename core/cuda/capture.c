@@ -16,6 +16,7 @@ typedef struct vg_cuda_graph {
   cudaGraphExec_t exec;
   struct vg_pool *pool, *outer_pool;
   struct vg_cuda_kept *outer_weights;
+  vg_cuda_pin *pins; /* forms of weights that the launches read */
   /* Values: the first 8 bytes are the shift of the random position. */
   char mirror[VALUES];
   size_t used, offset[ENTRIES], bytes[ENTRIES];
@@ -44,6 +45,15 @@ bool vg_cuda_capturing(const vg_device *d) {
 struct vg_cuda_kept *vg_cuda_outer_weights(const vg_device *d) {
   const graph *g = vg_cuda_state(d)->graph;
   return g && g->recording ? g->outer_weights : NULL;
+}
+
+vg_cuda_pin **vg_cuda_pins(const vg_device *d) {
+  graph *g = vg_cuda_state(d)->graph;
+  return g && g->recording ? &g->pins : NULL;
+}
+
+void vg_cuda_stepped(vg_device *d, const vg_tensor *p) {
+  vg_cuda_pins_stepped(vg_cuda_state(d)->graph->pins, p);
 }
 
 static vg_status refill_value(graph *g, const void *host, size_t bytes) {
@@ -122,6 +132,7 @@ static void free_graph(vg_device *d, void *graph_) {
   if (g->values) cudaFree(g->values);
   if (g->results) cudaFree(g->results);
   if (g->pinned) cudaFreeHost(g->pinned);
+  vg_cuda_pins_drop(g->pins);
   vg_pool_drop_child(g->pool);
   cudaGetLastError();
   vg_free(g);
@@ -160,6 +171,7 @@ static vg_status end(vg_device *d, void *graph_) {
   cudaGraph_t recorded = NULL;
   vg_status st;
   if (!g->recording) return vg_fail(VG_ESTATE, "replay: nothing is being recorded");
+  VG_TRY(vg_cuda_pins_refresh(d, g->pins)); /* what the step itself has changed */
   st = VG_CUDA(cudaStreamEndCapture(s, &recorded));
   leave(d, g);
   if (st != VG_OK) goto done;
@@ -193,8 +205,10 @@ done:
 static vg_status refill(vg_device *d, void *graph_, bool on) {
   vg_cuda_priv *p = vg_cuda_state(d);
   graph *g = graph_;
+  vg_status st = VG_OK;
   if (!g->exec || (on ? p->graph != NULL : p->graph != g))
     return vg_fail(VG_ESTATE, "replay: nothing to refill");
+  if (on) VG_TRY(vg_cuda_pins_refresh(d, g->pins)); /* before the steps count up versions */
   g->refilling = on;
   p->graph = on ? g : NULL;
   if (on) {
@@ -205,7 +219,8 @@ static vg_status refill(vg_device *d, void *graph_, bool on) {
   if (g->cursor != g->entries)
     return vg_fail(VG_ESTATE, "replay: this step does less than the recorded one");
   g->filled = true;
-  return VG_OK;
+done:
+  return st;
 }
 
 static vg_status check_launch(vg_device *d, const graph *g) {
@@ -231,6 +246,7 @@ static vg_status launch(vg_device *d, void *graph_, uint64_t *number) {
   uint64_t at = g->launches, shift;
   vg_status st;
   VG_TRY(check_launch(d, g));
+  VG_TRY(vg_cuda_pins_refresh(d, g->pins));
   if (at >= DEPTH) VG_TRY(VG_CUDA(cudaEventSynchronize(g->done[at % DEPTH])));
   shift = draw(d, g);
   memcpy(g->mirror, &shift, sizeof shift);

@@ -1,6 +1,7 @@
 /* Optimiser steps and clipping: lists of tensors for the kernels, and the numbers of a step,
    which in a recorded step lie in device memory. */
 #include "cuda/walk.h"
+#include "cuda/weights.h"
 
 static bool aligned(const void *p) { return ((uintptr_t)p & 15) == 0; }
 
@@ -10,13 +11,14 @@ static void add(vg_cuda_tensors *t, int64_t count) {
   t->pieces[t->n++] = before + (count + VG_CUDA_PIECE - 1) / VG_CUDA_PIECE;
 }
 
-static vg_cuda_tensors slots_of(int n, const vg_optim_slot *s) {
+static vg_cuda_tensors slots_of(vg_device *d, int n, const vg_optim_slot *s) {
   vg_cuda_tensors t = {.n = 0};
   for (int i = 0; i < n; i++) {
     t.p[i] = vg_data(s[i].p);
     t.g[i] = vg_data(s[i].g);
     t.m[i] = s[i].m ? vg_data(s[i].m) : NULL;
     t.v[i] = s[i].v ? vg_data(s[i].v) : NULL;
+    t.copy[i] = vg_cuda_weight_copy(d, s[i].p);
     t.line[i] = aligned(t.p[i]) && aligned(t.g[i]) && aligned(t.m[i]) && aligned(t.v[i]);
     add(&t, vg_physical_n(s[i].p));
   }
@@ -41,14 +43,19 @@ static vg_cuda_clip clip_of(const vg_grad_clip *c) {
   return (vg_cuda_clip){c->squares ? vg_data(c->squares) : NULL, c->max_norm};
 }
 
+static void stepped(vg_device *d, int n, const vg_optim_slot *s) {
+  for (int i = 0; i < n; i++) vg_cuda_stepped(d, s[i].p);
+}
+
 static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam_args *a) {
   cudaStream_t stream = vg_cuda_stream(d);
   vg_adam_numbers k = vg_adam_numbers_of(a);
   vg_cuda_dynamic_values live;
   vg_status st;
   VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, &live));
+  if (live.skip) stepped(d, n, s);
   for (int from = 0; from < n && !live.skip; from += VG_CUDA_TENSORS) {
-    vg_cuda_tensors t = slots_of(batch(n, from), s + from);
+    vg_cuda_tensors t = slots_of(d, batch(n, from), s + from);
     VG_TRY(VG_CUDA(vg_cuda_adam(&t, &k, live.device, clip_of(&a->clip), stream)));
   }
 done:
@@ -61,8 +68,9 @@ static vg_status sgd(vg_device *d, int n, const vg_optim_slot *s, const vg_sgd_a
   vg_cuda_dynamic_values live;
   vg_status st;
   VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, &live));
+  if (live.skip) stepped(d, n, s);
   for (int from = 0; from < n && !live.skip; from += VG_CUDA_TENSORS) {
-    vg_cuda_tensors t = slots_of(batch(n, from), s + from);
+    vg_cuda_tensors t = slots_of(d, batch(n, from), s + from);
     VG_TRY(VG_CUDA(vg_cuda_sgd(&t, &k, live.device, clip_of(&a->clip), a->momentum != 0, stream)));
   }
 done:

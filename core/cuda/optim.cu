@@ -29,6 +29,16 @@ __device__ inline void each(const vg_cuda_tensors &t, const piece &p, L line, O 
   for (int64_t i = whole + threadIdx.x; i < p.last; i += THREADS) one(i);
 }
 
+/* The bfloat16 form of what was just stored at p + i. */
+__device__ inline void copy_line(void *copy, int64_t i, const float *p) {
+  if (copy)
+    __stwb((uint2 *)((vg_bf16 *)copy + i),
+           make_uint2(vg_bf16_pair(p[0], p[1]), vg_bf16_pair(p[2], p[3])));
+}
+__device__ inline void copy_one(void *copy, int64_t i, float p) {
+  if (copy) vg_put((vg_bf16 *)copy + i, p);
+}
+
 #define EACH_PIECE(t, i) \
   for (int64_t i = blockIdx.x, pieces_ = (t).pieces[(t).n - 1]; i < pieces_; i += gridDim.x)
 
@@ -46,6 +56,7 @@ __global__ void __launch_bounds__(THREADS) adam(vg_cuda_tensors t, vg_adam_numbe
     piece s = find(t, item);
     float *p = t.p[s.k], *m = t.m[s.k], *v = t.v[s.k];
     const float *g = t.g[s.k];
+    void *copy = t.copy[s.k];
     each(
         t, s,
         [&](int64_t i) {
@@ -59,8 +70,12 @@ __global__ void __launch_bounds__(THREADS) adam(vg_cuda_tensors t, vg_adam_numbe
           vg_store<4>(p + i, a);
           vg_store<4>(m + i, c);
           vg_store<4>(v + i, d);
+          copy_line(copy, i, a);
         },
-        [&](int64_t i) { vg_adam_update(&k, g[i] * factor, &p[i], &m[i], &v[i]); });
+        [&](int64_t i) {
+          vg_adam_update(&k, g[i] * factor, &p[i], &m[i], &v[i]);
+          copy_one(copy, i, p[i]);
+        });
   }
 }
 
@@ -73,6 +88,7 @@ __global__ void __launch_bounds__(THREADS)
     piece s = find(t, item);
     float *p = t.p[s.k], *m = t.m[s.k];
     const float *g = t.g[s.k];
+    void *copy = t.copy[s.k];
     each(
         t, s,
         [&](int64_t i) {
@@ -89,12 +105,14 @@ __global__ void __launch_bounds__(THREADS)
           }
           vg_store<4>(p + i, a);
           if (MOMENTUM) vg_store<4>(m + i, c);
+          copy_line(copy, i, a);
         },
         [&](int64_t i) {
           if (MOMENTUM)
             vg_momentum_update(&k, g[i] * factor, &p[i], &m[i]);
           else
             vg_sgd_update(&k, g[i] * factor, &p[i]);
+          copy_one(copy, i, p[i]);
         });
   }
 }

@@ -68,8 +68,12 @@ typedef struct vg_cuda_dynamic_values {
 } vg_cuda_dynamic_values;
 
 bool vg_cuda_capturing(const vg_device *d);
-/* The weights that were prepared before the recording began. */
+/* While a step is captured: the weights that were prepared before, and those of them which the
+   recording relies on. */
 struct vg_cuda_kept *vg_cuda_outer_weights(const vg_device *d);
+struct vg_cuda_pin **vg_cuda_pins(const vg_device *d);
+/* While a step is refilled: this parameter is one of those it changes. */
+void vg_cuda_stepped(vg_device *d, const vg_tensor *p);
 vg_status vg_cuda_dynamic(vg_device *d, const void *host, size_t bytes,
                           vg_cuda_dynamic_values *out);
 /* Device memory with what must be added to vg_stream.index of this step's random operations; NULL:

@@ -8,6 +8,8 @@ enum { MOST_AGE = 1024 }; /* requests for others after which one is let go */
 typedef struct vg_cuda_kept {
   uint64_t storage, used;
   uint32_t version;
+  bool asked; /* since an optimiser wrote it */
+  int pins;
   int64_t offset, n;
   vg_cuda_form form;
   vg_buf memory;
@@ -22,7 +24,12 @@ static void drop(kept **at) {
 }
 
 void vg_cuda_weights_clear(vg_cuda_priv *p) {
-  while (p->weights) drop(&p->weights);
+  for (kept **at = &p->weights; *at;) {
+    if ((*at)->pins)
+      at = &(*at)->next;
+    else
+      drop(at);
+  }
 }
 
 static bool same_form(vg_cuda_form a, vg_cuda_form b) {
@@ -36,32 +43,62 @@ static int64_t extent(const vg_tensor *w) {
   return last + 1;
 }
 
-static bool fits(const kept *e, const vg_tensor *w, vg_cuda_form form) {
-  return e->storage == w->storage->id && e->offset == w->offset && e->n == extent(w) &&
-         same_form(e->form, form);
+static bool covers(const kept *e, const vg_tensor *w) {
+  return e->storage == w->storage->id && e->offset == w->offset && e->n == extent(w);
 }
 
-/* While weights are constant a recording may rely on what was prepared before it: nothing is
-   dropped before the constancy ends, and with it the recording. */
-static const void *prepared_before(vg_device *d, const vg_tensor *w, vg_cuda_form form) {
-  if (d->ctx->constant_weights == 0 || !vg_cuda_capturing(d)) return NULL;
-  for (const kept *e = vg_cuda_outer_weights(d); e; e = e->next)
-    if (fits(e, w, form) && e->version == w->storage->version) return e->memory.ptr;
-  return NULL;
+static bool fits(const kept *e, const vg_tensor *w, vg_cuda_form form) {
+  return covers(e, w) && same_form(e->form, form);
+}
+
+static bool pinned(const vg_cuda_pin *pins, const kept *e) {
+  for (; pins; pins = pins->next)
+    if (pins->kept == e) return true;
+  return false;
+}
+
+static vg_status pin(vg_cuda_pin **pins, kept *e, const vg_tensor *w) {
+  vg_cuda_pin *new = vg_calloc(1, sizeof *new);
+  vg_status st;
+  if (!new) return VG_ENOMEM;
+  VG_TRY(vg_alias(&new->weight, w));
+  new->kept = e;
+  new->next = *pins;
+  *pins = new;
+  e->pins++;
+  new = NULL;
+done:
+  vg_free(new);
+  return st;
+}
+
+/* *out <- what was prepared before a recording and is up to date, pinned; else NULL. */
+static vg_status prepared_before(const void **out, vg_device *d, const vg_tensor *w,
+                                 vg_cuda_form form) {
+  vg_cuda_pin **pins = vg_cuda_pins(d);
+  vg_status st = VG_OK;
+  *out = NULL;
+  for (kept *e = pins ? vg_cuda_outer_weights(d) : NULL; e; e = e->next) {
+    if (!fits(e, w, form) || e->version != w->storage->version) continue;
+    if (!pinned(*pins, e)) VG_TRY(pin(pins, e, w));
+    *out = e->memory.ptr;
+    break;
+  }
+done:
+  return st;
 }
 
 /* The entry for w, made when there is none; old ones are dropped on the way. */
 static vg_status entry_of(kept **out, bool *is_new, vg_device *d, const vg_tensor *w,
                           vg_cuda_form form, size_t bytes) {
   vg_cuda_priv *p = vg_cuda_state(d);
-  bool constant = d->ctx->constant_weights > 0;
   kept *found = NULL;
   vg_status st = VG_OK;
   p->weights_used++;
   for (kept **at = &p->weights; *at;) {
     kept *e = *at;
     if (fits(e, w, form)) found = e;
-    if (e != found && !constant && p->weights_used - e->used > MOST_AGE)
+    if (e != found && !e->pins && p->weights_used - e->used > MOST_AGE)
       drop(at);
     else
       at = &e->next;
@@ -84,12 +121,14 @@ done:
   return st;
 }
 
-static vg_status pack(vg_device *d, void *to, const vg_tensor *w, vg_cuda_form form, size_t bytes) {
+static vg_status pack(vg_device *d, const kept *e, const vg_tensor *w) {
   cudaStream_t s = vg_cuda_stream(d);
+  int64_t taps = w->shape[2] * w->shape[3];
+  size_t bytes = (size_t)(e->form.kp * e->form.cp * taps) * (e->form.bf16 ? 2 : 4);
   vg_status st = VG_OK;
-  if (form.kp > w->shape[0]) VG_TRY(VG_CUDA(cudaMemsetAsync(to, 0, bytes, s)));
-  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(to, form.bf16, vg_data(w), false, w->shape[0], w->shape[1],
-                                   form.cp, w->shape[2] * w->shape[3], s)));
+  if (e->form.kp > w->shape[0]) VG_TRY(VG_CUDA(cudaMemsetAsync(e->memory.ptr, 0, bytes, s)));
+  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(e->memory.ptr, e->form.bf16, vg_data(w), false, w->shape[0],
+                                   w->shape[1], e->form.cp, taps, s)));
 done:
   return st;
 }
@@ -108,25 +147,82 @@ static vg_status cast(vg_device *d, vg_buf *to, const vg_tensor *w, bool bf16) {
   return d->be->layout->copy(d, &y, &x);
 }
 
-vg_status vg_cuda_weight(const void **out, vg_device *d, const vg_tensor *w, vg_cuda_form form) {
-  bool flat = !form.packed || (form.kp == w->shape[0] && form.cp == w->shape[1] &&
-                               (w->shape[1] == 1 || w->shape[2] * w->shape[3] == 1));
-  int64_t n = form.packed ? form.kp * form.cp * w->shape[2] * w->shape[3] : extent(w);
-  size_t bytes = (size_t)n * (form.bf16 ? 2 : 4);
-  bool is_new;
-  kept *e;
-  vg_status st = VG_OK;
-  if (flat && !form.bf16 && (uintptr_t)vg_data(w) % 16 == 0) {
-    *out = vg_data(w);
-    return VG_OK;
-  }
-  if ((*out = prepared_before(d, w, form))) return VG_OK;
-  VG_TRY(entry_of(&e, &is_new, d, w, form, bytes));
-  *out = e->memory.ptr;
-  if (!is_new && e->version == w->storage->version) return VG_OK;
+/* Whether the memory as it lies, converted, is what a packed form would be. */
+static bool is_flat(const vg_tensor *w, vg_cuda_form form) {
+  return !form.packed || (form.kp == w->shape[0] && form.cp == w->shape[1] &&
+                          (w->shape[1] == 1 || w->shape[2] * w->shape[3] == 1));
+}
+
+static vg_status fill(vg_device *d, kept *e, const vg_tensor *w) {
+  vg_status st;
   e->version = w->storage->version - 1; /* should the launch fail */
-  VG_TRY(flat ? cast(d, &e->memory, w, form.bf16) : pack(d, e->memory.ptr, w, form, bytes));
+  VG_TRY(e->form.packed ? pack(d, e, w) : cast(d, &e->memory, w, e->form.bf16));
   e->version = w->storage->version;
 done:
   return st;
+}
+
+vg_status vg_cuda_weight(const void **out, vg_device *d, const vg_tensor *w, vg_cuda_form form) {
+  int64_t n = form.packed ? form.kp * form.cp * w->shape[2] * w->shape[3] : extent(w);
+  bool is_new;
+  kept *e;
+  vg_status st;
+  if (is_flat(w, form)) {
+    form = (vg_cuda_form){.bf16 = form.bf16};
+    n = extent(w);
+    if (!form.bf16 && (uintptr_t)vg_data(w) % 16 == 0) {
+      *out = vg_data(w);
+      return VG_OK;
+    }
+  }
+  VG_TRY(prepared_before(out, d, w, form));
+  if (*out) return VG_OK;
+  VG_TRY(entry_of(&e, &is_new, d, w, form, (size_t)n * (form.bf16 ? 2 : 4)));
+  *out = e->memory.ptr;
+  e->asked = true;
+  if (is_new || e->version != w->storage->version) st = fill(d, e, w);
+done:
+  return st;
+}
+
+/* ---- optimisers ---- */
+
+void *vg_cuda_weight_copy(vg_device *d, const vg_tensor *p) {
+  vg_cuda_pin **pins = vg_cuda_pins(d);
+  const vg_cuda_form plain = {.bf16 = true};
+  for (kept *e = pins ? vg_cuda_outer_weights(d) : vg_cuda_state(d)->weights; e; e = e->next) {
+    if (!fits(e, p, plain) || !(pins ? pinned(*pins, e) : e->asked)) continue;
+    e->version = p->storage->version;
+    e->asked = false;
+    return e->memory.ptr;
+  }
+  return NULL;
+}
+
+/* ---- pins ---- */
+
+vg_status vg_cuda_pins_refresh(vg_device *d, vg_cuda_pin *pins) {
+  vg_status st = VG_OK;
+  for (; pins; pins = pins->next)
+    if (pins->kept->version != pins->weight->storage->version)
+      VG_TRY(fill(d, pins->kept, pins->weight));
+done:
+  return st;
+}
+
+/* Only what was up to date before that step is after it. */
+void vg_cuda_pins_stepped(vg_cuda_pin *pins, const vg_tensor *p) {
+  for (; pins; pins = pins->next)
+    if (pins->kept->storage == p->storage->id && pins->kept->version + 1 == p->storage->version)
+      pins->kept->version++;
+}
+
+void vg_cuda_pins_drop(vg_cuda_pin *pins) {
+  vg_cuda_pin *next;
+  for (; pins; pins = next) {
+    next = pins->next;
+    pins->kept->pins--;
+    vg_release(pins->weight);
+    vg_free(pins);
+  }
 }

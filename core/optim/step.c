@@ -81,11 +81,9 @@ typedef struct batch {
 
 static vg_status flush(const rule *r, batch *b, int64_t step) {
   vg_status st = VG_OK;
+  for (int i = 0; i < b->n; i++) vg_bump(b->slot[i].p);
   if (b->n > 0) st = r->kernel(b->slot[0].p->dev, b->n, b->slot, step, r->args);
-  for (int i = 0; i < b->n; i++) {
-    vg_bump(b->slot[i].p);
-    vg_release(b->converted[i]);
-  }
+  for (int i = 0; i < b->n; i++) vg_release(b->converted[i]);
   b->n = 0;
   return st;
 }

@@ -284,6 +284,7 @@ static inline vg_sgd_numbers vg_sgd_numbers_of(const vg_sgd_args *a) {
                           .look = a->nesterov ? (float)a->momentum : 0};
 }
 
+/* A parameter's version counts the step already. */
 typedef struct vg_optim_vt {
   vg_status (*adam)(vg_device *, int n, const vg_optim_slot *, const vg_adam_args *);
   vg_status (*sgd)(vg_device *, int n, const vg_optim_slot *, const vg_sgd_args *);
