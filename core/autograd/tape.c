@@ -213,13 +213,29 @@ static vg_status check_usable(const vg_node *n) {
   return VG_OK;
 }
 
+/* Of the largest gradient that n may make for a leaf. */
+static size_t leaf_bytes(const vg_node *n) {
+  int64_t most = 0;
+  for (int i = 0; i < n->nedges; i++)
+    if (n->edge[i].leaf && n->edge[i].leaf->n > most) most = n->edge[i].leaf->n;
+  return (size_t)most * sizeof(float);
+}
+
+static vg_status call_backward(vg_node *n, vg_tensor *gy) {
+  vg_status st;
+  vg_pool_want_fresh(gy->dev, leaf_bytes(n)); /* gradients outlive their step */
+  st = n->backward(n, gy);
+  vg_pool_want_fresh(gy->dev, 0);
+  return st;
+}
+
 static vg_status run_node(vg_node *n, heap *h, bool keep) {
   vg_tensor *gy = n->gy;
   vg_status st;
   n->gy = NULL;
   VG_TRY(check_usable(n));
   if (n->watch) VG_TRY(add_into(&n->watch->grad, gy));
-  VG_TRY(n->backward(n, gy));
+  VG_TRY(call_backward(n, gy));
   for (int i = 0; i < n->nedges; i++)
     if (n->edge[i].node && n->edge[i].node->gy) VG_TRY(heap_push(h, n->edge[i].node));
 done:

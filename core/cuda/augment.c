@@ -45,12 +45,12 @@ done:
 
 static vg_status batch(vg_device *d, vg_tensor *x, vg_tensor *y, const vg_device_batch *a) {
   cudaStream_t s = vg_cuda_stream(d);
-  vg_cuda_batch b = {.records = vg_data(a->records),
+  vg_cuda_batch b = {.records = vg_cuda_data(a->records),
                      .stride = a->records->stride[0],
                      .h = a->height,
                      .w = a->width,
-                     .samples = a->samples ? vg_data(a->samples) : NULL,
-                     .order = a->order ? vg_data(a->order) : NULL};
+                     .samples = a->samples ? vg_cuda_data(a->samples) : NULL,
+                     .order = a->order ? vg_cuda_data(a->order) : NULL};
   vg_cuda_batch_key key = {.seed = a->seed, .first = a->first, .epoch = a->epoch};
   vg_cuda_dynamic_values live;
   vg_status st;
@@ -59,7 +59,7 @@ static vg_status batch(vg_device *d, vg_tensor *x, vg_tensor *y, const vg_device
     for (int k = 0; k < 2; k++) b.size[i][k] = a->size[i][k];
   VG_TRY(vg_cuda_dynamic(d, &key, sizeof key, &live));
   if (!live.skip)
-    VG_TRY(VG_CUDA(vg_cuda_augment_run(&b, vg_data(x), x->dtype == VG_BF16, y ? vg_data(y) : NULL,
+    VG_TRY(VG_CUDA(vg_cuda_augment_run(&b, vg_cuda_data(x), x->dtype == VG_BF16, y ? vg_cuda_data(y) : NULL,
                                        x->shape[0], &key, live.device, s)));
 done:
   return st;

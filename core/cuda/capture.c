@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cuda/late.h"
 #include "cuda/weights.h"
 
-enum { DEPTH = 8, VALUES = 4096, ENTRIES = 64, WATCHED = 16 };
+enum { DEPTH = 8, VALUES = 8192, ENTRIES = 64, WATCHED = 16 };
 
 typedef struct vg_cuda_graph {
   bool recording, refilling;
@@ -17,9 +18,10 @@ typedef struct vg_cuda_graph {
   struct vg_pool *pool, *outer_pool;
   struct vg_cuda_kept *outer_weights;
   vg_cuda_pin *pins; /* forms of weights that the launches read */
-  /* Values: the first 8 bytes are the shift of the random position. */
-  char mirror[VALUES];
-  size_t used, offset[ENTRIES], bytes[ENTRIES];
+  struct vg_cuda_late *late;
+  /* Values: first the shift of the random position, and whether the last launch left updates. */
+  char mirror[VALUES], launched[VALUES];
+  size_t used, offset[ENTRIES], bytes[ENTRIES], before[ENTRIES];
   int entries, cursor, watched;
   char *values;   /* device */
   float *results; /* device */
@@ -83,6 +85,19 @@ vg_status vg_cuda_dynamic(vg_device *d, const void *host, size_t bytes,
   return VG_OK;
 }
 
+const void *vg_cuda_dynamic_before(vg_device *d, const void *device) {
+  graph *g = vg_cuda_state(d)->graph;
+  for (int i = 0; i < g->entries; i++) {
+    if (g->values + g->offset[i] != device) continue;
+    if (!g->before[i] && g->used + g->bytes[i] <= VALUES) {
+      g->before[i] = g->used;
+      g->used += (g->bytes[i] + 15) / 16 * 16;
+    }
+    return g->before[i] ? g->values + g->before[i] : NULL;
+  }
+  return NULL;
+}
+
 const uint64_t *vg_cuda_rng_shift(vg_device *d) {
   const graph *g = vg_cuda_state(d)->graph;
   return g && g->recording ? (const uint64_t *)(const void *)g->values : NULL;
@@ -107,6 +122,8 @@ done:
 static void leave(vg_device *d, graph *g) {
   vg_cuda_priv *p = vg_cuda_state(d);
   g->recording = false;
+  p->late = NULL;
+  p->late_failed = VG_OK;
   vg_cuda_weights_clear(p);
   p->weights = g->outer_weights;
   d->pool = g->outer_pool;
@@ -118,6 +135,7 @@ static void free_graph(vg_device *d, void *graph_) {
   graph *g = graph_;
   cudaStream_t s = vg_cuda_stream(d);
   if (!g) return;
+  if (g->late && vg_cuda_state(d)->late == g->late && !g->recording) vg_cuda_late_flush(d);
   if (g->recording) {
     cudaGraph_t dead = NULL;
     cudaStreamEndCapture(s, &dead);
@@ -133,6 +151,7 @@ static void free_graph(vg_device *d, void *graph_) {
   if (g->results) cudaFree(g->results);
   if (g->pinned) cudaFreeHost(g->pinned);
   vg_cuda_pins_drop(g->pins);
+  vg_cuda_late_free(g->late);
   vg_pool_drop_child(g->pool);
   cudaGetLastError();
   vg_free(g);
@@ -146,6 +165,7 @@ static vg_status begin(vg_device *d, void **out) {
   *out = NULL;
   if (p->graph) return vg_fail(VG_ESTATE, "replay: a step is being recorded already");
   if (!(g = vg_calloc(1, sizeof *g))) return VG_ENOMEM;
+  VG_TRY(vg_cuda_late_flush(d));
   VG_TRY(VG_CUDA(vg_cuda_optim_load()));
   VG_TRY(reserve(g));
   VG_TRY(vg_pool_new_child(&g->pool, d->pool));
@@ -158,6 +178,7 @@ static vg_status begin(vg_device *d, void **out) {
   g->rng_base = d->ctx->rng_calls;
   g->recording = true;
   p->graph = g;
+  VG_TRY(vg_cuda_late_begin(&g->late, d, (const uint64_t *)(const void *)g->values + 1));
   *out = g;
   g = NULL;
 done:
@@ -172,11 +193,13 @@ static vg_status end(vg_device *d, void *graph_) {
   vg_status st;
   if (!g->recording) return vg_fail(VG_ESTATE, "replay: nothing is being recorded");
   VG_TRY(vg_cuda_pins_refresh(d, g->pins)); /* what the step itself has changed */
+  VG_TRY(vg_cuda_late_join(d));
   st = VG_CUDA(cudaStreamEndCapture(s, &recorded));
   leave(d, g);
   if (st != VG_OK) goto done;
   VG_TRY(VG_CUDA(cudaGraphInstantiate(&g->exec, recorded, 0)));
   VG_TRY(VG_CUDA(cudaGraphUpload(g->exec, s)));
+  VG_TRY(vg_cuda_late_end(d, g->late));
   g->rng_calls = d->ctx->rng_calls - g->rng_base;
   g->fresh = g->filled = true;
 done:
@@ -193,7 +216,7 @@ static vg_status watch(vg_device *d, void *graph_, const vg_tensor *x) {
   if (x->n != 1 || x->dtype != VG_F32 || x->layout)
     return vg_fail(VG_EINVAL, "replay: want one float32 number to watch, got %s of %s",
                    vg_shape_str(x), vg_dtype_name(x->dtype));
-  VG_TRY(VG_CUDA(cudaMemcpyAsync(g->results + g->watched, vg_data(x), sizeof(float),
+  VG_TRY(VG_CUDA(cudaMemcpyAsync(g->results + g->watched, vg_cuda_data(x), sizeof(float),
                                  cudaMemcpyDeviceToDevice, vg_cuda_stream(d))));
   g->watched++;
 done:
@@ -232,6 +255,17 @@ static vg_status check_launch(vg_device *d, const graph *g) {
   return VG_OK;
 }
 
+/* The values of a launch, as they go to the device. */
+static void set_values(vg_device *d, graph *g, char *slot, uint64_t shift) {
+  uint64_t left = g->late && vg_cuda_state(d)->late == g->late;
+  memcpy(g->mirror, &shift, sizeof shift);
+  memcpy(g->mirror + sizeof shift, &left, sizeof left);
+  for (int i = 0; i < g->entries; i++)
+    if (g->before[i]) memcpy(g->mirror + g->before[i], g->launched + g->offset[i], g->bytes[i]);
+  memcpy(slot, g->mirror, g->used);
+  memcpy(g->launched, g->mirror, g->used);
+}
+
 /* The shift of the random position, counting what this launch draws. */
 static uint64_t draw(vg_device *d, graph *g) {
   uint64_t shift = g->fresh ? 0 : d->ctx->rng_calls - g->rng_base;
@@ -243,17 +277,17 @@ static uint64_t draw(vg_device *d, graph *g) {
 static vg_status launch(vg_device *d, void *graph_, uint64_t *number) {
   graph *g = graph_;
   cudaStream_t s = vg_cuda_stream(d);
-  uint64_t at = g->launches, shift;
+  uint64_t at = g->launches;
   vg_status st;
   VG_TRY(check_launch(d, g));
   VG_TRY(vg_cuda_pins_refresh(d, g->pins));
+  if (vg_cuda_state(d)->late != g->late) VG_TRY(vg_cuda_late_flush(d));
   if (at >= DEPTH) VG_TRY(VG_CUDA(cudaEventSynchronize(g->done[at % DEPTH])));
-  shift = draw(d, g);
-  memcpy(g->mirror, &shift, sizeof shift);
-  memcpy(values_slot(g, at), g->mirror, g->used);
+  set_values(d, g, values_slot(g, at), draw(d, g));
   VG_TRY(
       VG_CUDA(cudaMemcpyAsync(g->values, values_slot(g, at), g->used, cudaMemcpyHostToDevice, s)));
   VG_TRY(VG_CUDA(cudaGraphLaunch(g->exec, s)));
+  vg_cuda_state(d)->late = vg_cuda_late_leaves(g->late) ? g->late : NULL;
   if (g->watched)
     VG_TRY(VG_CUDA(cudaMemcpyAsync(results_slot(g, at), g->results,
                                    (size_t)g->watched * sizeof(float), cudaMemcpyDeviceToHost, s)));

@@ -89,10 +89,10 @@ static size_t image_bytes(const vg_tensor *t, int64_t channels) {
 static vg_status image_in(void **out, work *c, const vg_tensor *t, int64_t channels) {
   bool bf16 = t->dtype == VG_BF16;
   vg_status st = VG_OK;
-  *out = vg_data(t);
+  *out = vg_cuda_data(t);
   if (t->layout) return VG_OK;
   VG_TRY(hold(out, c, image_bytes(t, channels)));
-  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(*out, bf16, vg_data(t), bf16, t->shape[0], t->shape[1], channels,
+  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(*out, bf16, vg_cuda_data(t), bf16, t->shape[0], t->shape[1], channels,
                                    pixels(t), vg_cuda_stream(c->d))));
 done:
   return st;
@@ -100,14 +100,14 @@ done:
 
 /* Where cuDNN writes t; image_done brings it home. */
 static vg_status image_out(void **out, work *c, const vg_tensor *t, int64_t channels) {
-  *out = vg_data(t);
+  *out = vg_cuda_data(t);
   return t->layout ? VG_OK : hold(out, c, image_bytes(t, channels));
 }
 
 static vg_status image_done(work *c, vg_tensor *t, const void *from, int64_t channels) {
   bool bf16 = t->dtype == VG_BF16;
   if (t->layout) return VG_OK;
-  return VG_CUDA(vg_cuda_unpack_nhwc(vg_data(t), bf16, from, bf16, t->shape[0], t->shape[1],
+  return VG_CUDA(vg_cuda_unpack_nhwc(vg_cuda_data(t), bf16, from, bf16, t->shape[0], t->shape[1],
                                      channels, pixels(t), vg_cuda_stream(c->d)));
 }
 
@@ -127,11 +127,11 @@ static vg_status bias_in(work *c, const vg_tensor *bias) {
   cudaStream_t s = vg_cuda_stream(c->d);
   size_t bytes = (size_t)bias->n * sizeof(float), all = (size_t)c->p.k * sizeof(float);
   vg_status st = VG_OK;
-  c->o.bias = vg_data(bias);
+  c->o.bias = vg_cuda_data(bias);
   if (bytes == all && (uintptr_t)c->o.bias % 16 == 0) return VG_OK;
   VG_TRY(hold(&c->o.bias, c, all));
   VG_TRY(VG_CUDA(cudaMemsetAsync(c->o.bias, 0, all, s)));
-  VG_TRY(VG_CUDA(cudaMemcpyAsync(c->o.bias, vg_data(bias), bytes, cudaMemcpyDeviceToDevice, s)));
+  VG_TRY(VG_CUDA(cudaMemcpyAsync(c->o.bias, vg_cuda_data(bias), bytes, cudaMemcpyDeviceToDevice, s)));
 done:
   return st;
 }
@@ -248,7 +248,7 @@ done:
 
 static vg_status weight_done(job *j, vg_tensor *gw) {
   const vg_cuda_problem *p = &j->c.p;
-  return VG_CUDA(vg_cuda_unpack_nhwc(vg_data(gw), false, j->c.o.w, p->w_bf16, gw->shape[0],
+  return VG_CUDA(vg_cuda_unpack_nhwc(vg_cuda_data(gw), false, j->c.o.w, p->w_bf16, gw->shape[0],
                                      gw->shape[1], p->c / p->groups, (int64_t)p->r * p->s,
                                      vg_cuda_stream(j->c.d)));
 }
@@ -257,13 +257,13 @@ static vg_status bias_gradient(job *j, vg_tensor *gbias) {
   const vg_cuda_problem *p = &j->c.p;
   cudaStream_t s = vg_cuda_stream(j->c.d);
   int64_t rows = (int64_t)p->n * p->p * p->q;
-  void *partial, *sum = vg_data(gbias);
+  void *partial, *sum = vg_cuda_data(gbias);
   vg_status st;
   VG_TRY(hold(&partial, &j->c, (size_t)(vg_cuda_sum_parts(rows) * p->k) * sizeof(double)));
   if (p->k != gbias->n) VG_TRY(hold(&sum, &j->c, (size_t)p->k * sizeof(float)));
   VG_TRY(VG_CUDA(vg_cuda_sum_rows(sum, j->c.o.y, p->bf16, rows, p->k, partial, s)));
   if (p->k != gbias->n)
-    VG_TRY(VG_CUDA(cudaMemcpyAsync(vg_data(gbias), sum, (size_t)gbias->n * sizeof(float),
+    VG_TRY(VG_CUDA(cudaMemcpyAsync(vg_cuda_data(gbias), sum, (size_t)gbias->n * sizeof(float),
                                    cudaMemcpyDeviceToDevice, s)));
 done:
   return st;
@@ -297,7 +297,7 @@ static vg_status nothing(vg_device *d, vg_tensor *gx, vg_tensor *gw, vg_tensor *
   vg_status st = VG_OK;
   for (int i = 0; i < 3; i++)
     if (all[i] && all[i]->n)
-      VG_TRY(d->be->memory->fill(d, vg_data(all[i]), 0,
+      VG_TRY(d->be->memory->fill(d, vg_cuda_data(all[i]), 0,
                                  (size_t)vg_physical_n(all[i]) * vg_dtype_size(all[i]->dtype)));
 done:
   return st;

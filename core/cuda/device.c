@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cuda/late.h"
 #include "cuda/weights.h"
 
 /* ---- failures ---- */
@@ -81,6 +82,7 @@ static void close_device(vg_device *d) {
   if (p->stream) cudaStreamSynchronize(p->stream);
   if (p->tuner_close) p->tuner_close(p->tuner);
   if (p->products_close) p->products_close(p->products);
+  vg_free(p->updated);
   vg_cuda_free_deferred(p);
   vg_cuda_augment_close(d);
   vg_cuda_staging_close(p);
@@ -160,8 +162,12 @@ done:
 
 static vg_status synchronise(vg_device *d) {
   cudaStream_t s = vg_cuda_stream(d);
+  vg_status st;
   if (vg_cuda_capturing(d)) return vg_fail(VG_ESTATE, "synchronise: not while a step is captured");
-  return VG_CUDA(cudaStreamSynchronize(s));
+  VG_TRY(vg_cuda_late_flush(d));
+  st = VG_CUDA(cudaStreamSynchronize(s));
+done:
+  return st;
 }
 
 /* Compute capability 8.0 and newer, all that we open. */

@@ -5,7 +5,7 @@
 
 static vg_status check_range(vg_device *d, const char *op, const vg_tensor *index, int64_t n) {
   cudaStream_t s = vg_cuda_stream(d);
-  const int64_t *at = vg_data(index);
+  const int64_t *at = vg_cuda_data(index);
   vg_cuda_fault fault;
   int64_t first, value;
   vg_status st;
@@ -52,7 +52,7 @@ static vg_status gather(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg
   vg_cuda_gather_plan p = plan(index, x, dim);
   vg_status st;
   VG_TRY(check_range(d, "gather", index, x->shape[dim]));
-  VG_TRY(VG_CUDA(vg_cuda_gather(vg_data(y), vg_data(x), vg_data(index), (int)x->dtype, &p, s)));
+  VG_TRY(VG_CUDA(vg_cuda_gather(vg_cuda_data(y), vg_cuda_data(x), vg_cuda_data(index), (int)x->dtype, &p, s)));
 done:
   return st;
 }
@@ -64,7 +64,7 @@ static vg_status scatter_add(vg_device *d, vg_tensor *y, const vg_tensor *index,
   vg_status st;
   VG_TRY(check_range(d, "scatter_add", index, y->shape[dim]));
   VG_TRY(
-      VG_CUDA(vg_cuda_scatter_add(vg_data(y), vg_data(index), vg_data(src), (int)y->dtype, &p, s)));
+      VG_CUDA(vg_cuda_scatter_add(vg_cuda_data(y), vg_cuda_data(index), vg_cuda_data(src), (int)y->dtype, &p, s)));
 done:
   return st;
 }
@@ -81,7 +81,7 @@ static vg_status select_rows(vg_device *d, vg_tensor *y, const vg_tensor *x, con
   cudaStream_t s = vg_cuda_stream(d);
   vg_status st;
   VG_TRY(check_range(d, "index_select", index, x->shape[dim]));
-  VG_TRY(VG_CUDA(vg_cuda_select(vg_data(y), vg_data(x), vg_data(index), (int)x->dtype,
+  VG_TRY(VG_CUDA(vg_cuda_select(vg_cuda_data(y), vg_cuda_data(x), vg_cuda_data(index), (int)x->dtype,
                                 around(x, dim, index->n), s)));
 done:
   return st;
@@ -92,7 +92,7 @@ static vg_status select_add(vg_device *d, vg_tensor *y, const vg_tensor *index,
   cudaStream_t s = vg_cuda_stream(d);
   vg_status st;
   VG_TRY(check_range(d, "index_select", index, y->shape[dim]));
-  VG_TRY(VG_CUDA(vg_cuda_select_add(vg_data(y), vg_data(index), vg_data(src), (int)y->dtype,
+  VG_TRY(VG_CUDA(vg_cuda_select_add(vg_cuda_data(y), vg_cuda_data(index), vg_cuda_data(src), (int)y->dtype,
                                     around(y, dim, index->n), s)));
 done:
   return st;
@@ -101,7 +101,7 @@ done:
 static vg_status topk(vg_device *d, vg_tensor *values, vg_tensor *indices, const vg_tensor *x,
                       int dim, bool largest) {
   cudaStream_t s = vg_cuda_stream(d);
-  return VG_CUDA(vg_cuda_topk(vg_data(values), vg_data(indices), vg_data(x), (int)x->dtype,
+  return VG_CUDA(vg_cuda_topk(vg_cuda_data(values), vg_cuda_data(indices), vg_cuda_data(x), (int)x->dtype,
                               around(x, dim, values->shape[dim]), largest, s));
 }
 

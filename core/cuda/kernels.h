@@ -242,6 +242,15 @@ typedef struct vg_cuda_clip {
 /* live: the numbers in device memory, read when the kernel runs; NULL: k. */
 cudaError_t vg_cuda_adam(const vg_cuda_tensors *t, const vg_adam_numbers *k,
                          const vg_adam_numbers *live, vg_cuda_clip clip, cudaStream_t stream);
+/* The same for a list and numbers that lie in device memory, when *enabled is not 0, in `blocks`
+   blocks; t.n == 0: nothing. */
+typedef struct vg_cuda_update {
+  vg_cuda_tensors t;
+  const vg_adam_numbers *numbers;
+  vg_cuda_clip clip;
+} vg_cuda_update;
+cudaError_t vg_cuda_adam_late(const vg_cuda_update *u, const uint64_t *enabled, unsigned blocks,
+                              cudaStream_t stream);
 cudaError_t vg_cuda_sgd(const vg_cuda_tensors *t, const vg_sgd_numbers *k,
                         const vg_sgd_numbers *live, vg_cuda_clip clip, bool momentum,
                         cudaStream_t stream);

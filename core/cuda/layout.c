@@ -17,6 +17,7 @@ void vg_cuda_walk_of(vg_cuda_walk *w, int n, const vg_tensor *const *t) {
   for (int k = 0; k < n; k++) {
     w->dtype[k] = (int)t[k]->dtype;
     w->base[k] = plan.base[k];
+    vg_cuda_touch(t[k]->dev, plan.base[k]);
   }
   for (int d = 0; d < plan.ndim; d++) {
     w->shape[d] = plan.shape[d];
@@ -64,9 +65,9 @@ static vg_status convert(vg_device *d, vg_tensor *y, const vg_tensor *x) {
     return vg_fail(VG_EINTERNAL, "layout conversion: unknown layout");
   if (x->n == 0) return VG_OK;
   if (floats && is_nhwc(y) && vg_is_contiguous(x))
-    return VG_CUDA(vg_cuda_pack_nhwc(vg_data(y), half, vg_data(x), half, n, c, c, hw, s));
+    return VG_CUDA(vg_cuda_pack_nhwc(vg_cuda_data(y), half, vg_cuda_data(x), half, n, c, c, hw, s));
   if (floats && is_nhwc(x) && vg_is_contiguous(y))
-    return VG_CUDA(vg_cuda_unpack_nhwc(vg_data(y), half, vg_data(x), half, n, c, c, hw, s));
+    return VG_CUDA(vg_cuda_unpack_nhwc(vg_cuda_data(y), half, vg_cuda_data(x), half, n, c, c, hw, s));
   to = plain_view(y);
   from = plain_view(x);
   return copy(d, &to, &from);

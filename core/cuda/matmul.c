@@ -205,7 +205,7 @@ done:
 /* Memory of t in the type of the product: an f32 weight beside bf16 activations is converted. */
 static vg_status operand_in(const void **out, vg_device *d, const vg_tensor *t, bool bf16) {
   vg_cuda_form form = {.bf16 = true};
-  *out = vg_data(t);
+  *out = vg_cuda_data(t);
   if (!bf16 || t->dtype == VG_BF16) return VG_OK;
   return vg_cuda_weight(out, d, t, form);
 }
@@ -214,9 +214,9 @@ static vg_status operand_in(const void **out, vg_device *d, const vg_tensor *t, 
 static vg_status no_inner(vg_device *d, vg_tensor *c, const vg_tensor *bias) {
   cudaStream_t s = vg_cuda_stream(d);
   vg_status st;
-  VG_TRY(VG_CUDA(cudaMemsetAsync(vg_data(c), 0, (size_t)c->n * vg_dtype_size(c->dtype), s)));
+  VG_TRY(VG_CUDA(cudaMemsetAsync(vg_cuda_data(c), 0, (size_t)c->n * vg_dtype_size(c->dtype), s)));
   if (bias)
-    VG_TRY(VG_CUDA(vg_cuda_add_bias(vg_data(c), c->dtype == VG_BF16, vg_data(bias),
+    VG_TRY(VG_CUDA(vg_cuda_add_bias(vg_cuda_data(c), c->dtype == VG_BF16, vg_cuda_data(bias),
                                     c->shape[0] * c->shape[1], c->shape[2], s)));
 done:
   return st;
@@ -243,11 +243,11 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
   p.batch = c->shape[0];
   p.first = describe(b, bm, bf16);
   p.second = describe(a, am, bf16);
-  p.result = describe(c, vg_data(c), c->dtype == VG_BF16);
+  p.result = describe(c, vg_cuda_data(c), c->dtype == VG_BF16);
   p.bias = bias != NULL;
   p.tf32 = !bf16 && d->ctx->tf32;
   VG_TRY(find(&e, d, &p, bias_memory));
-  VG_TRY(run(d, e, bm, am, vg_data(c), bias_memory));
+  VG_TRY(run(d, e, bm, am, vg_cuda_data(c), bias_memory));
 done:
   return st;
 }
@@ -260,7 +260,7 @@ static vg_status sum_rows(vg_device *d, vg_tensor *y, const vg_tensor *x) {
     return vg_fail(VG_EUNSUPPORTED, "sum_rows: cuda has none of %s to %s", vg_dtype_name(x->dtype),
                    vg_dtype_name(y->dtype));
   VG_TRY(vg_buf_take(&partial, d, (size_t)(vg_cuda_sum_parts(rows) * cols) * sizeof(double)));
-  VG_TRY(VG_CUDA(vg_cuda_sum_rows(vg_data(y), vg_data(x), x->dtype == VG_BF16, rows, cols,
+  VG_TRY(VG_CUDA(vg_cuda_sum_rows(vg_cuda_data(y), vg_cuda_data(x), x->dtype == VG_BF16, rows, cols,
                                   partial.ptr, vg_cuda_stream(d))));
 done:
   vg_buf_give(&partial);

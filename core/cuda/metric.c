@@ -3,15 +3,15 @@
 
 static vg_cuda_scores batch_of(const vg_tensor *x, const vg_tensor *target, int64_t classes,
                                const vg_metric_args *a) {
-  vg_cuda_scores b = {.target = vg_data(target),
+  vg_cuda_scores b = {.target = vg_cuda_data(target),
                       .count = target->n,
                       .classes = classes,
                       .inner = 1,
                       .ignore_index = a->ignore_index};
   if (x->dtype == VG_I64)
-    b.labels = vg_data(x);
+    b.labels = vg_cuda_data(x);
   else
-    b.scores = vg_data(x);
+    b.scores = vg_cuda_data(x);
   for (int d = 1; d < target->ndim; d++) b.inner *= target->shape[d];
   return b;
 }
@@ -39,7 +39,7 @@ static vg_status confusion(vg_device *d, vg_tensor *counts, const vg_tensor *x,
   cudaStream_t s = vg_cuda_stream(d);
   vg_cuda_scores b = batch_of(x, target, counts->shape[0], a);
   vg_status st;
-  VG_TRY(VG_CUDA(vg_cuda_confusion(vg_data(counts), &b, a->top_k, vg_cuda_state(d)->fault, s)));
+  VG_TRY(VG_CUDA(vg_cuda_confusion(vg_cuda_data(counts), &b, a->top_k, vg_cuda_state(d)->fault, s)));
   st = checked(d, &b);
 done:
   return st;
@@ -54,7 +54,7 @@ static vg_status calibration(vg_device *d, vg_tensor *bins, const vg_tensor *x,
   vg_status st;
   VG_TRY(vg_cuda_scratch(&raw, &work, d, sizeof(uint32_t)));
   VG_TRY(VG_CUDA(
-      vg_cuda_calibration(vg_data(bins), bins->shape[0] - 1, &b, raw, vg_cuda_state(d)->fault, s)));
+      vg_cuda_calibration(vg_cuda_data(bins), bins->shape[0] - 1, &b, raw, vg_cuda_state(d)->fault, s)));
   st = checked(d, &b);
 done:
   vg_buf_give(&work);

@@ -6,7 +6,7 @@ static bool accepts(const vg_layout *l) { return l == &vg_cuda_nhwc; }
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
-static bool aligned(const vg_tensor *t) { return !t || ((uintptr_t)vg_data(t) & 15) == 0; }
+static bool aligned(const vg_tensor *t) { return !t || ((uintptr_t)vg_cuda_data(t) & 15) == 0; }
 
 /* NHWC: about 512 blocks, whose threads see eight rows or more. */
 static void cut_rows(vg_cuda_bn *b, int64_t line) {
@@ -31,8 +31,8 @@ static void cut_images(vg_cuda_bn *b) {
   }
 }
 
-static const float *values(const vg_tensor *t) { return t ? vg_data(t) : NULL; }
-static float *writable(vg_tensor *t) { return t ? vg_data(t) : NULL; }
+static const float *values(const vg_tensor *t) { return t ? vg_cuda_data(t) : NULL; }
+static float *writable(vg_tensor *t) { return t ? vg_cuda_data(t) : NULL; }
 
 /* `other` and `third`: what is walked together with x. */
 static vg_cuda_bn describe(const vg_tensor *x, const vg_tensor *other, const vg_tensor *third,
@@ -69,10 +69,10 @@ static vg_status bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg
   b = describe(x, y, NULL, p);
   b.weight = values(weight);
   b.bias = values(bias);
-  b.mean = vg_data(mean);
-  b.invstd = vg_data(invstd);
+  b.mean = vg_cuda_data(mean);
+  b.invstd = vg_cuda_data(invstd);
   VG_TRY(vg_cuda_scratch(&part, &work, d, (size_t)(b.chunks * b.channels) * 2 * sizeof(double)));
-  VG_TRY(VG_CUDA(vg_cuda_bn_fwd(&b, vg_data(y), vg_data(x), part, writable(running_mean),
+  VG_TRY(VG_CUDA(vg_cuda_bn_fwd(&b, vg_cuda_data(y), vg_cuda_data(x), part, writable(running_mean),
                                 writable(running_var), s)));
 done:
   vg_buf_give(&work);
@@ -80,7 +80,7 @@ done:
 }
 
 static vg_status zero(vg_device *d, vg_tensor *t) {
-  return t ? d->be->memory->fill(d, vg_data(t), 0, (size_t)t->n * sizeof(float)) : VG_OK;
+  return t ? d->be->memory->fill(d, vg_cuda_data(t), 0, (size_t)t->n * sizeof(float)) : VG_OK;
 }
 
 static vg_status bn_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tensor *gbias,
@@ -101,11 +101,11 @@ static vg_status bn_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tens
   b = describe(x, gy, gx, p);
   b.weight = values(weight);
   b.bias = values(bias);
-  b.mean = vg_data(mean);
-  b.invstd = vg_data(invstd);
+  b.mean = vg_cuda_data(mean);
+  b.invstd = vg_cuda_data(invstd);
   sums = (size_t)(b.chunks * b.channels) * 2 * sizeof(double);
   VG_TRY(vg_cuda_scratch(&part, &work, d, sums + (size_t)b.channels * 3 * sizeof(float)));
-  VG_TRY(VG_CUDA(vg_cuda_bn_bwd(&b, gx ? vg_data(gx) : NULL, vg_data(gy), vg_data(x), part,
+  VG_TRY(VG_CUDA(vg_cuda_bn_bwd(&b, gx ? vg_cuda_data(gx) : NULL, vg_cuda_data(gy), vg_cuda_data(x), part,
                                 (float *)(void *)((char *)part + sums), writable(gweight),
                                 writable(gbias), s)));
 done:

@@ -47,10 +47,8 @@ __device__ inline float factor_of(const vg_cuda_clip &c) {
   return wanted >= 1 ? 1.0f : (float)wanted; /* not 1 for NaN */
 }
 
-/* `live`: numbers that change between the replays of a captured step. */
-__global__ void __launch_bounds__(THREADS) adam(vg_cuda_tensors t, vg_adam_numbers numbers,
-                                                const vg_adam_numbers *live, vg_cuda_clip clip) {
-  const vg_adam_numbers k = live ? *live : numbers;
+__device__ inline void adam_step(const vg_cuda_tensors &t, const vg_adam_numbers k,
+                                 const vg_cuda_clip &clip) {
   const float factor = factor_of(clip);
   EACH_PIECE(t, item) {
     piece s = find(t, item);
@@ -77,6 +75,17 @@ __global__ void __launch_bounds__(THREADS) adam(vg_cuda_tensors t, vg_adam_numbe
           copy_one(copy, i, p[i]);
         });
   }
+}
+
+/* `live`: numbers that change between the replays of a captured step. */
+__global__ void __launch_bounds__(THREADS) adam(vg_cuda_tensors t, vg_adam_numbers numbers,
+                                                const vg_adam_numbers *live, vg_cuda_clip clip) {
+  adam_step(t, live ? *live : numbers, clip);
+}
+
+__global__ void __launch_bounds__(THREADS)
+    adam_late(const vg_cuda_update *u, const uint64_t *enabled) {
+  if (*enabled && u->t.n) adam_step(u->t, *u->numbers, u->clip);
 }
 
 template <bool MOMENTUM>
@@ -188,6 +197,12 @@ cudaError_t vg_cuda_adam(const vg_cuda_tensors *t, const vg_adam_numbers *k,
   return cudaGetLastError();
 }
 
+cudaError_t vg_cuda_adam_late(const vg_cuda_update *u, const uint64_t *enabled, unsigned blocks,
+                              cudaStream_t stream) {
+  VG_LAUNCH(adam_late, blocks, THREADS, 0, stream, u, enabled);
+  return cudaGetLastError();
+}
+
 cudaError_t vg_cuda_sgd(const vg_cuda_tensors *t, const vg_sgd_numbers *k,
                         const vg_sgd_numbers *live, vg_cuda_clip clip, bool momentum,
                         cudaStream_t stream) {
@@ -228,7 +243,8 @@ cudaError_t vg_cuda_optim_load(void) {
   cudaError_t e = cudaSuccess;
 #if !VG_CUDA_EMULATE
   cudaFuncAttributes a;
-  e = cudaFuncGetAttributes(&a, squares);
+  e = cudaFuncGetAttributes(&a, adam_late);
+  if (e == cudaSuccess) e = cudaFuncGetAttributes(&a, squares);
   if (e == cudaSuccess) e = cudaFuncGetAttributes(&a, add_parts);
   if (e == cudaSuccess) e = cudaFuncGetAttributes(&a, root);
 #endif

@@ -3,7 +3,7 @@
 
 static bool accepts(const vg_layout *l) { return l == &vg_cuda_nhwc; }
 
-static bool aligned(const vg_tensor *t) { return ((uintptr_t)vg_data(t) & 15) == 0; }
+static bool aligned(const vg_tensor *t) { return ((uintptr_t)vg_cuda_data(t) & 15) == 0; }
 
 /* The largest number of inputs in a window. */
 static int64_t widest(int64_t in, int64_t out, vg_window_rule r) {
@@ -46,7 +46,7 @@ static vg_status max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf 
   vg_cuda_pooling p = describe(x, y, o);
   vg_status st = VG_OK;
   if (ws) VG_TRY(vg_buf_take(ws, d, (size_t)p.outputs * (p.wide ? 4 : 1) + 1));
-  VG_TRY(VG_CUDA(vg_cuda_max_pool(&p, vg_data(y), ws ? ws->ptr : NULL, vg_data(x), s)));
+  VG_TRY(VG_CUDA(vg_cuda_max_pool(&p, vg_cuda_data(y), ws ? ws->ptr : NULL, vg_cuda_data(x), s)));
 done:
   return st;
 }
@@ -55,19 +55,19 @@ static vg_status max_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const
                          const vg_pool2d *o) {
   cudaStream_t s = vg_cuda_stream(d);
   vg_cuda_pooling p = describe(gx, gy, o);
-  return VG_CUDA(vg_cuda_max_pool_bwd(&p, vg_data(gx), vg_data(gy), ws->ptr, s));
+  return VG_CUDA(vg_cuda_max_pool_bwd(&p, vg_cuda_data(gx), vg_cuda_data(gy), ws->ptr, s));
 }
 
 static vg_status avg_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_pool2d *o) {
   cudaStream_t s = vg_cuda_stream(d);
   vg_cuda_pooling p = describe(x, y, o);
-  return VG_CUDA(vg_cuda_avg_pool(&p, vg_data(y), vg_data(x), s));
+  return VG_CUDA(vg_cuda_avg_pool(&p, vg_cuda_data(y), vg_cuda_data(x), s));
 }
 
 static vg_status avg_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, const vg_pool2d *o) {
   cudaStream_t s = vg_cuda_stream(d);
   vg_cuda_pooling p = describe(gx, gy, o);
-  return VG_CUDA(vg_cuda_avg_pool_bwd(&p, vg_data(gx), vg_data(gy), s));
+  return VG_CUDA(vg_cuda_avg_pool_bwd(&p, vg_cuda_data(gx), vg_cuda_data(gy), s));
 }
 
 const vg_pool_vt vg_cuda_pool = {.accepts = accepts,

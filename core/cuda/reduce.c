@@ -55,8 +55,8 @@ static vg_status reduce(vg_device *d, vg_reduction op, vg_scalars s, vg_tensor *
   r.kept = group(&kept);
   r.reduced = group(&reduced);
   r.columns = by_columns(&kept, &reduced);
-  r.x = vg_data(x);
-  r.y = vg_data(y);
+  r.x = vg_cuda_data(x);
+  r.y = vg_cuda_data(y);
   cut(&r);
   if (r.parts > 1)
     VG_TRY(vg_cuda_scratch(&parts, &b, d, (size_t)(r.kept.n * r.parts) * VG_CUDA_PART_BYTES));

@@ -21,6 +21,7 @@ typedef struct vg_cuda_slot {
 } vg_cuda_slot;
 
 struct vg_cuda_graph;
+struct vg_cuda_late;
 
 typedef struct vg_cuda_priv {
   int ordinal, sms, capability; /* 90: sm_90 */
@@ -36,6 +37,9 @@ typedef struct vg_cuda_priv {
   struct vg_cuda_graph *graph;  /* being captured or refilled (capture.c); NULL: eager */
   struct vg_cuda_kept *weights; /* prepared forms of weights (weights.c) */
   uint64_t weights_used;        /* requests so far */
+  struct vg_cuda_late *late; /* updates that the last launch left, or of the step being captured */
+  vg_status late_failed;
+  struct vg_cuda_updated *updated; /* what the last optimiser's step changed (late.c) */
   void *tuner;                  /* plans of convolutions (tuner.c) */
   void (*tuner_close)(void *);
   void *products; /* cached descriptors of products (matmul.c) */
@@ -45,6 +49,18 @@ typedef struct vg_cuda_priv {
 } vg_cuda_priv;
 
 static inline vg_cuda_priv *vg_cuda_state(const vg_device *d) { return d->priv; }
+
+/* Device memory is going to be used: what late updates (late.h) do to it comes first. */
+void vg_cuda_touched(vg_device *d, const void *memory);
+static inline void vg_cuda_touch(vg_device *d, const void *memory) {
+  if (vg_cuda_state(d)->late) vg_cuda_touched(d, memory);
+}
+/* vg_data for everything in this folder. */
+static inline void *vg_cuda_data(const vg_tensor *t) {
+  void *memory = vg_data(t);
+  vg_cuda_touch(t->dev, memory);
+  return memory;
+}
 
 /* The device's stream; makes the device the thread's current one. For every launch and copy. */
 cudaStream_t vg_cuda_stream(vg_device *d);
@@ -76,6 +92,8 @@ struct vg_cuda_pin **vg_cuda_pins(const vg_device *d);
 void vg_cuda_stepped(vg_device *d, const vg_tensor *p);
 vg_status vg_cuda_dynamic(vg_device *d, const void *host, size_t bytes,
                           vg_cuda_dynamic_values *out);
+/* Another place, which holds what the one at `device` held at the launch before; NULL: no room. */
+const void *vg_cuda_dynamic_before(vg_device *d, const void *device);
 /* Device memory with what must be added to vg_stream.index of this step's random operations; NULL:
    nothing, not captured. */
 const uint64_t *vg_cuda_rng_shift(vg_device *d);

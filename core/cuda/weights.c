@@ -127,7 +127,7 @@ static vg_status pack(vg_device *d, const kept *e, const vg_tensor *w) {
   size_t bytes = (size_t)(e->form.kp * e->form.cp * taps) * (e->form.bf16 ? 2 : 4);
   vg_status st = VG_OK;
   if (e->form.kp > w->shape[0]) VG_TRY(VG_CUDA(cudaMemsetAsync(e->memory.ptr, 0, bytes, s)));
-  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(e->memory.ptr, e->form.bf16, vg_data(w), false, w->shape[0],
+  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(e->memory.ptr, e->form.bf16, vg_cuda_data(w), false, w->shape[0],
                                    w->shape[1], e->form.cp, taps, s)));
 done:
   return st;
@@ -167,11 +167,12 @@ vg_status vg_cuda_weight(const void **out, vg_device *d, const vg_tensor *w, vg_
   bool is_new;
   kept *e;
   vg_status st;
+  vg_cuda_touch(d, vg_data(w));
   if (is_flat(w, form)) {
     form = (vg_cuda_form){.bf16 = form.bf16};
     n = extent(w);
-    if (!form.bf16 && (uintptr_t)vg_data(w) % 16 == 0) {
-      *out = vg_data(w);
+    if (!form.bf16 && (uintptr_t)vg_cuda_data(w) % 16 == 0) {
+      *out = vg_cuda_data(w);
       return VG_OK;
     }
   }

@@ -15,7 +15,7 @@
 #include "base/update.h"
 #include "tensor/tensor.h"
 
-#define VG_ABI 4u
+#define VG_ABI 5u
 
 /* ---- options, shared by ops (shape rules), the tape (saved) and the kernels ---- */
 
