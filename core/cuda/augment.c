@@ -59,8 +59,9 @@ static vg_status batch(vg_device *d, vg_tensor *x, vg_tensor *y, const vg_device
     for (int k = 0; k < 2; k++) b.size[i][k] = a->size[i][k];
   VG_TRY(vg_cuda_dynamic(d, &key, sizeof key, &live));
   if (!live.skip)
-    VG_TRY(VG_CUDA(vg_cuda_augment_run(&b, vg_cuda_data(x), x->dtype == VG_BF16, y ? vg_cuda_data(y) : NULL,
-                                       x->shape[0], &key, live.device, s)));
+    VG_TRY(VG_CUDA(vg_cuda_augment_run(&b, vg_cuda_data(x), x->dtype == VG_BF16,
+                                       y ? vg_cuda_data(y) : NULL, x->shape[0], &key, live.device,
+                                       s)));
 done:
   return st;
 }

@@ -92,8 +92,8 @@ static vg_status image_in(void **out, work *c, const vg_tensor *t, int64_t chann
   *out = vg_cuda_data(t);
   if (t->layout) return VG_OK;
   VG_TRY(hold(out, c, image_bytes(t, channels)));
-  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(*out, bf16, vg_cuda_data(t), bf16, t->shape[0], t->shape[1], channels,
-                                   pixels(t), vg_cuda_stream(c->d))));
+  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(*out, bf16, vg_cuda_data(t), bf16, t->shape[0], t->shape[1],
+                                   channels, pixels(t), vg_cuda_stream(c->d))));
 done:
   return st;
 }
@@ -131,7 +131,8 @@ static vg_status bias_in(work *c, const vg_tensor *bias) {
   if (bytes == all && (uintptr_t)c->o.bias % 16 == 0) return VG_OK;
   VG_TRY(hold(&c->o.bias, c, all));
   VG_TRY(VG_CUDA(cudaMemsetAsync(c->o.bias, 0, all, s)));
-  VG_TRY(VG_CUDA(cudaMemcpyAsync(c->o.bias, vg_cuda_data(bias), bytes, cudaMemcpyDeviceToDevice, s)));
+  VG_TRY(
+      VG_CUDA(cudaMemcpyAsync(c->o.bias, vg_cuda_data(bias), bytes, cudaMemcpyDeviceToDevice, s)));
 done:
   return st;
 }

@@ -52,7 +52,8 @@ static vg_status gather(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg
   vg_cuda_gather_plan p = plan(index, x, dim);
   vg_status st;
   VG_TRY(check_range(d, "gather", index, x->shape[dim]));
-  VG_TRY(VG_CUDA(vg_cuda_gather(vg_cuda_data(y), vg_cuda_data(x), vg_cuda_data(index), (int)x->dtype, &p, s)));
+  VG_TRY(VG_CUDA(
+      vg_cuda_gather(vg_cuda_data(y), vg_cuda_data(x), vg_cuda_data(index), (int)x->dtype, &p, s)));
 done:
   return st;
 }
@@ -63,8 +64,8 @@ static vg_status scatter_add(vg_device *d, vg_tensor *y, const vg_tensor *index,
   vg_cuda_gather_plan p = plan(index, y, dim);
   vg_status st;
   VG_TRY(check_range(d, "scatter_add", index, y->shape[dim]));
-  VG_TRY(
-      VG_CUDA(vg_cuda_scatter_add(vg_cuda_data(y), vg_cuda_data(index), vg_cuda_data(src), (int)y->dtype, &p, s)));
+  VG_TRY(VG_CUDA(vg_cuda_scatter_add(vg_cuda_data(y), vg_cuda_data(index), vg_cuda_data(src),
+                                     (int)y->dtype, &p, s)));
 done:
   return st;
 }
@@ -81,8 +82,8 @@ static vg_status select_rows(vg_device *d, vg_tensor *y, const vg_tensor *x, con
   cudaStream_t s = vg_cuda_stream(d);
   vg_status st;
   VG_TRY(check_range(d, "index_select", index, x->shape[dim]));
-  VG_TRY(VG_CUDA(vg_cuda_select(vg_cuda_data(y), vg_cuda_data(x), vg_cuda_data(index), (int)x->dtype,
-                                around(x, dim, index->n), s)));
+  VG_TRY(VG_CUDA(vg_cuda_select(vg_cuda_data(y), vg_cuda_data(x), vg_cuda_data(index),
+                                (int)x->dtype, around(x, dim, index->n), s)));
 done:
   return st;
 }
@@ -92,8 +93,8 @@ static vg_status select_add(vg_device *d, vg_tensor *y, const vg_tensor *index,
   cudaStream_t s = vg_cuda_stream(d);
   vg_status st;
   VG_TRY(check_range(d, "index_select", index, y->shape[dim]));
-  VG_TRY(VG_CUDA(vg_cuda_select_add(vg_cuda_data(y), vg_cuda_data(index), vg_cuda_data(src), (int)y->dtype,
-                                    around(y, dim, index->n), s)));
+  VG_TRY(VG_CUDA(vg_cuda_select_add(vg_cuda_data(y), vg_cuda_data(index), vg_cuda_data(src),
+                                    (int)y->dtype, around(y, dim, index->n), s)));
 done:
   return st;
 }
@@ -101,8 +102,8 @@ done:
 static vg_status topk(vg_device *d, vg_tensor *values, vg_tensor *indices, const vg_tensor *x,
                       int dim, bool largest) {
   cudaStream_t s = vg_cuda_stream(d);
-  return VG_CUDA(vg_cuda_topk(vg_cuda_data(values), vg_cuda_data(indices), vg_cuda_data(x), (int)x->dtype,
-                              around(x, dim, values->shape[dim]), largest, s));
+  return VG_CUDA(vg_cuda_topk(vg_cuda_data(values), vg_cuda_data(indices), vg_cuda_data(x),
+                              (int)x->dtype, around(x, dim, values->shape[dim]), largest, s));
 }
 
 const vg_index_vt vg_cuda_index = {.gather = gather,

@@ -226,7 +226,8 @@ typedef struct vg_cuda_tensors {
   float *p[VG_CUDA_TENSORS]; /* what is changed */
   const float *g[VG_CUDA_TENSORS];
   float *m[VG_CUDA_TENSORS], *v[VG_CUDA_TENSORS];
-  void *copy[VG_CUDA_TENSORS]; /* optimiser steps: p in bfloat16 besides, 16-byte aligned; or NULL */
+  void
+      *copy[VG_CUDA_TENSORS]; /* optimiser steps: p in bfloat16 besides, 16-byte aligned; or NULL */
   int64_t count[VG_CUDA_TENSORS];
   int64_t pieces[VG_CUDA_TENSORS]; /* of this one and all before */
   bool line[VG_CUDA_TENSORS];      /* all pointers are aligned */

@@ -210,8 +210,8 @@ bool vg_cuda_late_leaves(const late *l) {
 
 /* The numbers of the last launch lie where it found them. */
 static vg_status do_now(vg_device *d, const group *g) {
-  return VG_CUDA(vg_cuda_adam(&g->update.t, &(vg_adam_numbers){0}, g->now, g->update.clip,
-                              vg_cuda_stream(d)));
+  return VG_CUDA(
+      vg_cuda_adam(&g->update.t, &(vg_adam_numbers){0}, g->now, g->update.clip, vg_cuda_stream(d)));
 }
 
 vg_status vg_cuda_late_flush(vg_device *d) {

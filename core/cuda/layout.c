@@ -67,7 +67,8 @@ static vg_status convert(vg_device *d, vg_tensor *y, const vg_tensor *x) {
   if (floats && is_nhwc(y) && vg_is_contiguous(x))
     return VG_CUDA(vg_cuda_pack_nhwc(vg_cuda_data(y), half, vg_cuda_data(x), half, n, c, c, hw, s));
   if (floats && is_nhwc(x) && vg_is_contiguous(y))
-    return VG_CUDA(vg_cuda_unpack_nhwc(vg_cuda_data(y), half, vg_cuda_data(x), half, n, c, c, hw, s));
+    return VG_CUDA(
+        vg_cuda_unpack_nhwc(vg_cuda_data(y), half, vg_cuda_data(x), half, n, c, c, hw, s));
   to = plain_view(y);
   from = plain_view(x);
   return copy(d, &to, &from);

@@ -39,7 +39,8 @@ static vg_status confusion(vg_device *d, vg_tensor *counts, const vg_tensor *x,
   cudaStream_t s = vg_cuda_stream(d);
   vg_cuda_scores b = batch_of(x, target, counts->shape[0], a);
   vg_status st;
-  VG_TRY(VG_CUDA(vg_cuda_confusion(vg_cuda_data(counts), &b, a->top_k, vg_cuda_state(d)->fault, s)));
+  VG_TRY(
+      VG_CUDA(vg_cuda_confusion(vg_cuda_data(counts), &b, a->top_k, vg_cuda_state(d)->fault, s)));
   st = checked(d, &b);
 done:
   return st;
@@ -53,8 +54,8 @@ static vg_status calibration(vg_device *d, vg_tensor *bins, const vg_tensor *x,
   void *raw;
   vg_status st;
   VG_TRY(vg_cuda_scratch(&raw, &work, d, sizeof(uint32_t)));
-  VG_TRY(VG_CUDA(
-      vg_cuda_calibration(vg_cuda_data(bins), bins->shape[0] - 1, &b, raw, vg_cuda_state(d)->fault, s)));
+  VG_TRY(VG_CUDA(vg_cuda_calibration(vg_cuda_data(bins), bins->shape[0] - 1, &b, raw,
+                                     vg_cuda_state(d)->fault, s)));
   st = checked(d, &b);
 done:
   vg_buf_give(&work);

@@ -105,8 +105,8 @@ static vg_status bn_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tens
   b.invstd = vg_cuda_data(invstd);
   sums = (size_t)(b.chunks * b.channels) * 2 * sizeof(double);
   VG_TRY(vg_cuda_scratch(&part, &work, d, sums + (size_t)b.channels * 3 * sizeof(float)));
-  VG_TRY(VG_CUDA(vg_cuda_bn_bwd(&b, gx ? vg_cuda_data(gx) : NULL, vg_cuda_data(gy), vg_cuda_data(x), part,
-                                (float *)(void *)((char *)part + sums), writable(gweight),
+  VG_TRY(VG_CUDA(vg_cuda_bn_bwd(&b, gx ? vg_cuda_data(gx) : NULL, vg_cuda_data(gy), vg_cuda_data(x),
+                                part, (float *)(void *)((char *)part + sums), writable(gweight),
                                 writable(gbias), s)));
 done:
   vg_buf_give(&work);

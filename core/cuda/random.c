@@ -7,8 +7,8 @@
 static vg_status fill(vg_device *d, vg_tensor *y, vg_stream stream, vg_cuda_draw k) {
   cudaStream_t s = vg_cuda_stream(d);
   k.line = ((uintptr_t)vg_cuda_data(y) & 15) == 0;
-  return VG_CUDA(
-      vg_cuda_random_fill(vg_cuda_data(y), (int)y->dtype, y->n, stream, &k, vg_cuda_rng_shift(d), s));
+  return VG_CUDA(vg_cuda_random_fill(vg_cuda_data(y), (int)y->dtype, y->n, stream, &k,
+                                     vg_cuda_rng_shift(d), s));
 }
 
 static vg_status uniform(vg_device *d, vg_tensor *y, vg_stream s, double lo, double hi) {
@@ -37,8 +37,8 @@ static vg_status dropout(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_stre
   int64_t pixels = nhwc ? x->shape[2] * x->shape[3] : x->n;
   if (nhwc && x->layout != &vg_cuda_nhwc)
     return vg_fail(VG_EUNSUPPORTED, "dropout: layout %s is not supported", x->layout->name);
-  return VG_CUDA(vg_cuda_dropout(vg_cuda_data(y), vg_cuda_data(x), half, images, channels, pixels, nhwc,
-                                 stream, &k, vg_cuda_rng_shift(d), s));
+  return VG_CUDA(vg_cuda_dropout(vg_cuda_data(y), vg_cuda_data(x), half, images, channels, pixels,
+                                 nhwc, stream, &k, vg_cuda_rng_shift(d), s));
 }
 
 const vg_random_vt vg_cuda_random = {

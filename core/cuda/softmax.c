@@ -19,7 +19,8 @@ static vg_status softmax_bwd(vg_device *d, vg_tensor *gx, const vg_tensor *gy, c
                              int dim, bool log_too) {
   cudaStream_t s = vg_cuda_stream(d);
   vg_cuda_columns c = split(y, dim);
-  return VG_CUDA(vg_cuda_softmax_bwd(&c, vg_cuda_data(gx), vg_cuda_data(gy), vg_cuda_data(y), log_too, s));
+  return VG_CUDA(
+      vg_cuda_softmax_bwd(&c, vg_cuda_data(gx), vg_cuda_data(gy), vg_cuda_data(y), log_too, s));
 }
 
 static vg_cuda_loss loss_of(const vg_loss *p) {
@@ -38,7 +39,8 @@ static vg_status check_targets(vg_device *d, const vg_tensor *target, const vg_l
   VG_TRY(vg_cuda_take_fault(d, &fault));
   if (!fault.code) return VG_OK;
   first = (int64_t)~fault.position;
-  VG_TRY(d->be->memory->read(d, &value, (const int64_t *)vg_cuda_data(target) + first, sizeof value));
+  VG_TRY(
+      d->be->memory->read(d, &value, (const int64_t *)vg_cuda_data(target) + first, sizeof value));
   return vg_fail(VG_EINVAL, "%s: target %lld at position %lld is outside 0..%lld",
                  p->log_probs ? "nll_loss" : "cross_entropy", (long long)value,
                  (long long)first + 1, (long long)classes - 1);
@@ -55,8 +57,8 @@ static vg_status cross_entropy(vg_device *d, vg_tensor *loss, const vg_tensor *x
   void *each = vg_cuda_data(loss);
   vg_status st = VG_OK;
   if (!k.each) VG_TRY(vg_cuda_scratch(&each, &b, d, (size_t)c.count * sizeof(float)));
-  VG_TRY(VG_CUDA(vg_cuda_cross_entropy(&c, vg_cuda_data(loss), each, vg_cuda_data(x), vg_cuda_data(target), &k,
-                                       vg_cuda_state(d)->fault, s)));
+  VG_TRY(VG_CUDA(vg_cuda_cross_entropy(&c, vg_cuda_data(loss), each, vg_cuda_data(x),
+                                       vg_cuda_data(target), &k, vg_cuda_state(d)->fault, s)));
   VG_TRY(check_targets(d, target, p, c.n));
 done:
   vg_buf_give(&b);
@@ -72,8 +74,8 @@ static vg_status cross_entropy_bwd(vg_device *d, vg_tensor *gx, const vg_tensor 
   void *counted = NULL;
   vg_status st = VG_OK;
   if (k.mean) VG_TRY(vg_cuda_scratch(&counted, &b, d, sizeof(int64_t)));
-  VG_TRY(VG_CUDA(vg_cuda_cross_entropy_bwd(&c, vg_cuda_data(gx), vg_cuda_data(gloss), vg_cuda_data(x),
-                                           vg_cuda_data(target), &k, counted, s)));
+  VG_TRY(VG_CUDA(vg_cuda_cross_entropy_bwd(&c, vg_cuda_data(gx), vg_cuda_data(gloss),
+                                           vg_cuda_data(x), vg_cuda_data(target), &k, counted, s)));
 done:
   vg_buf_give(&b);
   return st;

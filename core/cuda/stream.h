@@ -40,7 +40,7 @@ typedef struct vg_cuda_priv {
   struct vg_cuda_late *late; /* updates that the last launch left, or of the step being captured */
   vg_status late_failed;
   struct vg_cuda_updated *updated; /* what the last optimiser's step changed (late.c) */
-  void *tuner;                  /* plans of convolutions (tuner.c) */
+  void *tuner;                     /* plans of convolutions (tuner.c) */
   void (*tuner_close)(void *);
   void *products; /* cached descriptors of products (matmul.c) */
   void (*products_close)(void *);

@@ -1,0 +1,48 @@
+-- Recorded steps rely on weights that were prepared before them and leave updates to the next
+-- launch. Whatever happens to weights, moments and rates inside or between: the same to the bit as
+-- step by step.
+local process = require "tests.support.process"
+local scratch = require "tests.support.scratch"
+
+local emulated = os.getenv "VGGLUA_EMULATED"
+local driver = os.getenv "VGGLUA_FAKE_DRIVER"
+local plugin = emulated and io.open(emulated .. "/libvgglua_cuda.so", "rb")
+if plugin then plugin:close() end
+
+-- What it printed, and the names it launched as one text.
+local function run(precision, scenario, record, late)
+  local folder, remove = scratch.new()
+  local report = folder .. "/calls"
+  local r = process.run({ "tests/cuda/recorded.lua", "cuda", precision, scenario, record }, { env =
+    ("VG_PLUGIN_PATH=%s LD_LIBRARY_PATH=%s VGG_CUDA_PLANS= VGG_CONV=heuristic VGG_CUDA_LATE=%s " ..
+      "VG_SHIM_REPORT=%s"):format(emulated, driver, late, report) })
+  local file = assert(io.open(report))
+  local launched = file:read "*a"
+  file:close()
+  remove()
+  if r.code ~= 0 then error(("exit code %d\n%s%s"):format(r.code, r.out, r.err), 2) end
+  return r.out, launched
+end
+
+local scenarios = { "plain", "unclipped", "sgd", "changed", "inside", "frozen", "read", "moments",
+  "rate", "two", "mixed" }
+
+describe("a recorded step with late updates", function()
+  if not plugin then return pending "runs (the emulated plugin was not built)" end
+  for _, precision in ipairs { "32", "bf16-mixed" } do
+    for _, scenario in ipairs(scenarios) do
+      it(("does what eager ones do, %s in %s"):format(scenario, precision), function()
+        local want = run(precision, scenario, "false", 1)
+        local got, launched = run(precision, scenario, "true", 1)
+        assert.equal(want, got)
+        assert.equal(scenario ~= "sgd", launched:find("adam_late", 1, true) ~= nil)
+      end)
+    end
+  end
+
+  it("is the same without them", function()
+    local got, launched = run("bf16-mixed", "plain", "true", 0)
+    assert.equal((run("bf16-mixed", "plain", "true", 1)), got)
+    assert.is_nil(launched:find("adam_late", 1, true))
+  end)
+end)

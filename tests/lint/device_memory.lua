@@ -1,0 +1,27 @@
+-- The GPU backend reaches a tensor's memory by vg_cuda_data, which waits for late updates
+-- (core/cuda/late.h). Who may do without, because it knows better:
+local without = {
+  ["stream.h"] = true, -- defines it
+  ["layout.c"] = "vg_walk_init", -- touches what the walk has
+  ["late.c"] = "vg_data", ["optim.c"] = "vg_data", ["weights.c"] = "vg_data",
+}
+
+local problems, files = 0, 0
+local list = assert(io.popen "ls core/cuda/*.c core/cuda/*.h")
+for path in list:lines() do
+  local allowed, number = without[path:match "[^/]+$"], 0
+  files = files + 1
+  for line in io.lines(path) do
+    number = number + 1
+    for _, name in ipairs { "vg_data", "vg_walk_init" } do
+      if line:find("%f[%w_]" .. name .. "%f[^%w_]%(") and allowed ~= true and allowed ~= name then
+        problems = problems + 1
+        print(("%s:%d: %s does not wait for late updates; use vg_cuda_data or vg_cuda_walk_of")
+          :format(path, number, name))
+      end
+    end
+  end
+end
+list:close()
+print(("device memory: %d files, %d problems"):format(files, problems))
+os.exit((problems == 0 and files > 20) and 0 or 1)
