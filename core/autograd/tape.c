@@ -118,9 +118,12 @@ static vg_status add_into(vg_tensor **slot, vg_tensor *gx) {
     return VG_OK;
   }
   if (!k || !k->binary) return vg_unsupported(gx->dev, "gradient accumulation");
-  VG_TRY(vg_relayout(&same, gx, old->layout));
-  ours = old->refs == 1 && old->storage->refs == 1 && (old->layout || vg_is_contiguous(old));
-  if (!ours) VG_TRY(vg_new_like(&sum, old));
+  if (old->layout || gx->layout)
+    VG_TRY(vg_relayout(&same, gx, old->layout));
+  else
+    same = vg_retain(gx);
+  ours = old->refs == 1 && old->storage->refs == 1 && (old->layout || vg_is_dense(old));
+  if (!ours) VG_TRY(vg_new_same_walk(&sum, old));
   VG_TRY(k->binary(gx->dev, VG_ADD, ours ? old : sum, old, same));
   if (ours) vg_bump(old);
   if (!ours) {
@@ -134,14 +137,14 @@ done:
   return st;
 }
 
-/* A leaf's gradient is its own memory, row-major or in a layout: optimizers and clipping change it
+/* A leaf's gradient is its own memory, dense or in a layout: optimizers and clipping change it
    in place. The caller's count is the only one when nobody else holds gx. */
 static vg_status add_to_leaf(vg_tensor *leaf, vg_tensor *gx) {
-  bool alone = gx->refs == 1 && gx->storage->refs == 1 && (gx->layout || vg_is_contiguous(gx));
+  bool alone = gx->refs == 1 && gx->storage->refs == 1 && (gx->layout || vg_is_dense(gx));
   vg_tensor *own = NULL;
   vg_status st;
   if (leaf->grad || alone) return add_into(&leaf->grad, gx);
-  VG_TRY(vg_new_like(&own, gx));
+  VG_TRY(vg_new_same_walk(&own, gx));
   VG_TRY(vg_copy_into(own, gx));
   leaf->grad = own;
   own = NULL;

@@ -97,9 +97,17 @@ static int l_unsqueeze(lua_State *L) {
   return vglua_return(L, vg_unsqueeze(vglua_new_tensor(L), x, dim));
 }
 
-static int l_contiguous(lua_State *L) {
+/* An argument "channels_last"; "contiguous_format" or nothing: false. */
+static bool check_channels_last(lua_State *L, int arg) {
+  static const char *const formats[] = {"contiguous_format", "channels_last", NULL};
+  return luaL_checkoption(L, arg, formats[0], formats) == 1;
+}
+
+static int l_contiguous(lua_State *L) { /* x:contiguous([memory format]) */
   vg_tensor *x = vglua_check_tensor(L, 1);
-  return vglua_return(L, vg_contiguous(vglua_new_tensor(L), x));
+  bool last = check_channels_last(L, 2);
+  vg_tensor **out = vglua_new_tensor(L);
+  return vglua_return(L, last ? vg_channels_last(out, x) : vg_contiguous(out, x));
 }
 
 static int l_clone(lua_State *L) {
@@ -107,8 +115,9 @@ static int l_clone(lua_State *L) {
   return vglua_return(L, vg_clone(vglua_new_tensor(L), x));
 }
 
-static int l_is_contiguous(lua_State *L) {
-  lua_pushboolean(L, vg_is_contiguous(vglua_check_tensor(L, 1)));
+static int l_is_contiguous(lua_State *L) { /* x:is_contiguous([memory format]) */
+  const vg_tensor *x = vglua_check_tensor(L, 1);
+  lua_pushboolean(L, check_channels_last(L, 2) ? vg_is_channels_last(x) : vg_is_contiguous(x));
   return 1;
 }
 

@@ -21,6 +21,8 @@ static vg_status layouts(vg_device *d, const vg_tensor *x, const vg_tensor *w,
   return VG_OK;
 }
 
+static bool takes_weight(const vg_tensor *w) { return vg_is_channels_last(w); }
+
 /* ---- one call ---- */
 
 enum { MOST_HELD = 8 };
@@ -227,19 +229,28 @@ done:
   return st;
 }
 
+/* What cuDNN writes in f32 is gw itself. */
+static bool is_written(const vg_cuda_problem *p, const vg_tensor *gw) {
+  return vg_is_channels_last(gw) && p->k == gw->shape[0] && p->c / p->groups == gw->shape[1] &&
+         (uintptr_t)vg_cuda_data(gw) % 16 == 0;
+}
+
 /* The gradient of the weight as cuDNN writes it: KRSC in f32 where there is a plan for that, else
    in the type of the images. */
-static vg_status weight_begin(job *j, const vg_tensor *x, void *gy) {
+static vg_status weight_begin(job *j, vg_tensor *gw, const vg_tensor *x, void *gy) {
   vg_cuda_problem *p = &j->c.p;
   int64_t n = (int64_t)p->k * (p->c / p->groups) * p->r * p->s;
+  bool there = is_written(p, gw);
   vg_status st;
   p->pass = VG_PASS_WEIGHT;
   p->w_bf16 = 0;
   j->c.o.y = gy;
   VG_TRY(image_in(&j->c.o.x, &j->c, x, p->c));
-  VG_TRY(hold(&j->c.o.w, &j->c, (size_t)n * sizeof(float)));
+  j->c.o.w = vg_cuda_data(gw);
+  if (!there) VG_TRY(hold(&j->c.o.w, &j->c, (size_t)n * sizeof(float)));
   VG_TRY(job_plan(j));
   if (j->plan->plan || !p->bf16) return VG_OK;
+  if (there) VG_TRY(hold(&j->c.o.w, &j->c, (size_t)n * sizeof(float)));
   p->w_bf16 = 1;
   VG_TRY(job_plan(j));
   if (!j->plan->plan) p->w_bf16 = 0;
@@ -249,9 +260,14 @@ done:
 
 static vg_status weight_done(job *j, vg_tensor *gw) {
   const vg_cuda_problem *p = &j->c.p;
-  return VG_CUDA(vg_cuda_unpack_nhwc(vg_cuda_data(gw), false, j->c.o.w, p->w_bf16, gw->shape[0],
-                                     gw->shape[1], p->c / p->groups, (int64_t)p->r * p->s,
-                                     vg_cuda_stream(j->c.d)));
+  int64_t images = gw->shape[0], taps = (int64_t)p->r * p->s;
+  if (j->c.o.w == vg_cuda_data(gw)) return VG_OK;
+  if (vg_is_channels_last(gw)) { /* rows that only get shorter */
+    images *= taps;
+    taps = 1;
+  }
+  return VG_CUDA(vg_cuda_unpack_nhwc(vg_cuda_data(gw), false, j->c.o.w, p->w_bf16, images,
+                                     gw->shape[1], p->c / p->groups, taps, vg_cuda_stream(j->c.d)));
 }
 
 static vg_status bias_gradient(job *j, vg_tensor *gbias) {
@@ -316,7 +332,7 @@ static vg_status bwd(vg_device *d, vg_tensor *gx, vg_tensor *gw, vg_tensor *gbia
   if (image->n == 0 || gy->n == 0) return nothing(d, gx, gw, gbias);
   VG_TRY(image_in(&gy_memory, &data.c, gy, data.c.p.k));
   if (gx) VG_TRY(data_begin(&data, gx, gy_memory, w));
-  if (gw) VG_TRY(weight_begin(&kernel, x, gy_memory));
+  if (gw) VG_TRY(weight_begin(&kernel, gw, x, gy_memory));
   if (gx && gw && data.plan->plan && kernel.plan->plan) {
     VG_TRY(run_beside(d, &data, &kernel));
   } else {
@@ -343,6 +359,7 @@ static vg_status bwd_weight(vg_device *d, vg_tensor *gw, vg_tensor *gbias, const
 }
 
 const vg_conv_vt vg_cuda_conv = {.layouts = layouts,
+                                 .takes_weight = takes_weight,
                                  .fwd = fwd,
                                  .bwd_data = bwd_data,
                                  .bwd_weight = bwd_weight,

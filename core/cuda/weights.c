@@ -127,8 +127,12 @@ static vg_status pack(vg_device *d, const kept *e, const vg_tensor *w) {
   size_t bytes = (size_t)(e->form.kp * e->form.cp * taps) * (e->form.bf16 ? 2 : 4);
   vg_status st = VG_OK;
   if (e->form.kp > w->shape[0]) VG_TRY(VG_CUDA(cudaMemsetAsync(e->memory.ptr, 0, bytes, s)));
-  VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(e->memory.ptr, e->form.bf16, vg_cuda_data(w), false, w->shape[0],
-                                   w->shape[1], e->form.cp, taps, s)));
+  if (vg_is_channels_last(w)) /* rows that only get longer */
+    st = VG_CUDA(vg_cuda_pack_nhwc(e->memory.ptr, e->form.bf16, vg_cuda_data(w), false,
+                                   w->shape[0] * taps, w->shape[1], e->form.cp, 1, s));
+  else
+    st = VG_CUDA(vg_cuda_pack_nhwc(e->memory.ptr, e->form.bf16, vg_cuda_data(w), false, w->shape[0],
+                                   w->shape[1], e->form.cp, taps, s));
 done:
   return st;
 }
@@ -149,8 +153,8 @@ static vg_status cast(vg_device *d, vg_buf *to, const vg_tensor *w, bool bf16) {
 
 /* Whether the memory as it lies, converted, is what a packed form would be. */
 static bool is_flat(const vg_tensor *w, vg_cuda_form form) {
-  return !form.packed || (form.kp == w->shape[0] && form.cp == w->shape[1] &&
-                          (w->shape[1] == 1 || w->shape[2] * w->shape[3] == 1));
+  return !form.packed ||
+         (form.kp == w->shape[0] && form.cp == w->shape[1] && vg_is_channels_last(w));
 }
 
 static vg_status fill(vg_device *d, kept *e, const vg_tensor *w) {

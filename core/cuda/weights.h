@@ -13,9 +13,9 @@ typedef struct vg_cuda_form {
   int64_t kp, cp; /* padded numbers of outputs and of channels of a group */
 } vg_cuda_form;
 
-/* *out <- w (f32, contiguous, 4 dimensions if packed) in that form; *out may be w's own memory.
-   Lies there until the next call of vg_cuda_weights_clear or a thousand other weights, and as long
-   as a recording that asked for it. */
+/* *out <- w (f32, contiguous or channels last, 4 dimensions if packed) in that form; *out may be
+   w's own memory. Lies there until the next call of vg_cuda_weights_clear or a thousand other
+   weights, and as long as a recording that asked for it. */
 vg_status vg_cuda_weight(const void **out, vg_device *d, const vg_tensor *w, vg_cuda_form form);
 
 /* Where an optimiser's kernel has to write p (whose version counts the step already) in bfloat16

@@ -70,7 +70,7 @@ static vg_status make_gradients(vg_node *n, const vg_tensor *gy) {
   vg_tensor *x = n->saved[X], *w = n->saved[W], *gx = NULL, *gw = NULL, *gb = NULL;
   bool bias = vg_edge_wants(n, BIAS);
   vg_status st;
-  if (bias || vg_edge_wants(n, W)) VG_TRY(vg_new(&gw, x->dev, VG_F32, 4, w->shape));
+  if (bias || vg_edge_wants(n, W)) VG_TRY(vg_new_same_walk(&gw, w));
   if (bias) VG_TRY(vg_new(&gb, x->dev, VG_F32, 1, w->shape));
   if (vg_edge_wants(n, X)) VG_TRY(vg_new_like(&gx, x));
   VG_TRY(gradients(gx, gw, gb, n, gy));
@@ -98,6 +98,12 @@ done:
   return st;
 }
 
+static vg_status weight_for(vg_tensor **out, const vg_conv_vt *k, vg_tensor *w) {
+  if (w->layout || !k->takes_weight || !k->takes_weight(w)) return vg_relayout(out, w, NULL);
+  *out = vg_retain(w);
+  return VG_OK;
+}
+
 vg_status vg_conv2d_op(vg_tensor **out, vg_tensor *input, vg_tensor *w, vg_tensor *bias,
                        const vg_conv2d *p) {
   const vg_conv_vt *k = input->dev->be->conv;
@@ -113,7 +119,7 @@ vg_status vg_conv2d_op(vg_tensor **out, vg_tensor *input, vg_tensor *w, vg_tenso
   VG_TRY(out_shape(x, w, p, s));
   VG_TRY(k->layouts(x->dev, x, w, s, p, &lx, &ly));
   VG_TRY(vg_relayout(&xl, x, lx));
-  VG_TRY(vg_relayout(&wl, w, NULL));
+  VG_TRY(weight_for(&wl, k, w));
   if (bias) VG_TRY(vg_relayout(&bl, bias, NULL));
   VG_TRY(vg_new_layout(&y, x->dev, x->dtype, 4, s, ly));
   VG_TRY(k->fwd(x->dev, y, xl, wl, bl, p));

@@ -24,6 +24,19 @@ vg_status vg_contiguous(vg_tensor **out, vg_tensor *x) {
   return VG_OK;
 }
 
+vg_status vg_channels_last(vg_tensor **out, vg_tensor *x) {
+  vg_tensor *y = NULL;
+  vg_node *n;
+  vg_status st;
+  VG_TRY(vg_to_channels_last(&y, x));
+  if (y != x) VG_TRY(vg_record(&n, "contiguous", pass, y, 1, &x));
+  *out = y;
+  y = NULL;
+done:
+  vg_release(y);
+  return st;
+}
+
 vg_status vg_clone(vg_tensor **out, vg_tensor *x) { return copied(out, "clone", x, x->layout); }
 
 static vg_status cast_backward(vg_node *n, vg_tensor *gy) {

@@ -66,6 +66,9 @@ VG_API vg_status vg_unsqueeze(vg_tensor **out, vg_tensor *x, int dim);
 VG_API vg_status vg_select(vg_tensor **out, vg_tensor *x, int dim, int64_t index);
 
 VG_API vg_status vg_contiguous(vg_tensor **out, vg_tensor *x);
+/* x (N x C x H x W) with the channels innermost in memory; x itself when it is so already.
+   VG_ESHAPE for other than 4 dimensions. */
+VG_API vg_status vg_channels_last(vg_tensor **out, vg_tensor *x);
 VG_API vg_status vg_cast(vg_tensor **out, vg_tensor *x, vg_dtype dtype);
 VG_API vg_status vg_move_to(vg_tensor **out, vg_tensor *x, vg_device *dev);
 VG_API vg_status vg_clone(vg_tensor **out, vg_tensor *x);

@@ -17,10 +17,10 @@ typedef vg_status (*batch_fn)(const vg_optim_vt *k, const grads *b, void *arg);
    one and the same tensor to both. A private dense copy takes the place of anything else. */
 static vg_status make_fit(vg_tensor *p, bool change) {
   vg_tensor *g = p->grad, *copy = NULL;
-  bool flat = g->layout || vg_is_contiguous(g), shared = g->refs > 1 || g->storage->refs > 1;
+  bool flat = g->layout || vg_is_dense(g), shared = g->refs > 1 || g->storage->refs > 1;
   vg_status st = VG_OK;
   if (flat && !(change && shared)) return VG_OK;
-  VG_TRY(vg_new_like(&copy, g));
+  VG_TRY(vg_new_same_walk(&copy, g));
   VG_TRY(vg_copy_into(copy, g));
   p->grad = copy;
   copy = NULL;

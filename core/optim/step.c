@@ -36,7 +36,7 @@ static vg_status check(const rule *r, int n, const vg_param *params) {
     if (p->dtype != VG_F32 || p->grad->dtype != VG_F32)
       return vg_fail(VG_EDTYPE, "%s: parameter %d is %s with a %s gradient, want float32", r->name,
                      i + 1, vg_dtype_name(p->dtype), vg_dtype_name(p->grad->dtype));
-    if (!p->layout && !vg_is_contiguous(p))
+    if (!p->layout && !vg_is_dense(p))
       return vg_fail(VG_ESTATE, "%s: parameter %d is a view that is not contiguous", r->name,
                      i + 1);
     if (p->grad->dev != p->dev)
@@ -48,10 +48,21 @@ done:
   return st;
 }
 
+/* State that was there (loaded, or from before the parameter was turned) comes into p's order. */
+static vg_status turn_state(vg_tensor **slot, const vg_tensor *p) {
+  vg_tensor *turned;
+  vg_status st;
+  VG_TRY(vg_walk_as(&turned, *slot, p));
+  vg_release(*slot);
+  *slot = turned;
+done:
+  return st;
+}
+
 static vg_status zero_state(vg_tensor **slot, const vg_tensor *p) {
   vg_status st = VG_OK;
-  if (*slot) return VG_OK;
-  VG_TRY(vg_new_like(slot, p));
+  if (*slot) return turn_state(slot, p);
+  VG_TRY(vg_new_same_walk(slot, p));
   st = p->dev->be->memory->fill(p->dev, vg_data(*slot), 0,
                                 (size_t)vg_physical_n(*slot) * sizeof(float));
   if (st != VG_OK) {
@@ -91,10 +102,7 @@ static vg_status flush(const rule *r, batch *b, int64_t step) {
 static vg_status add(const rule *r, batch *b, const vg_param *q) {
   vg_tensor *g = NULL;
   vg_status st;
-  if (vg_same_walk(q->p, q->p->grad))
-    g = vg_retain(q->p->grad);
-  else
-    VG_TRY(vg_relayout(&g, q->p->grad, q->p->layout));
+  VG_TRY(vg_walk_as(&g, q->p->grad, q->p));
   b->slot[b->n] = (vg_optim_slot){
       .p = q->p, .g = g, .m = r->first ? *q->m : NULL, .v = r->second ? *q->v : NULL};
   b->converted[b->n++] = g;

@@ -109,6 +109,22 @@ done:
   return st;
 }
 
+vg_status vg_walk_as(vg_tensor **out, vg_tensor *x, const vg_tensor *as) {
+  vg_tensor *y = NULL;
+  vg_status st;
+  if (vg_same_walk(x, as)) {
+    *out = vg_retain(x);
+    return VG_OK;
+  }
+  VG_TRY(vg_new_same_walk(&y, as));
+  VG_TRY(vg_copy_into(y, x));
+  *out = y;
+  y = NULL;
+done:
+  vg_release(y);
+  return st;
+}
+
 vg_status vg_read(const vg_tensor *x, void *host) {
   vg_tensor *dense = NULL;
   vg_status st;

@@ -64,6 +64,14 @@ vg_status vg_new_like(vg_tensor **out, const vg_tensor *x) {
   return vg_new_layout(out, x->dev, x->dtype, x->ndim, x->shape, x->layout);
 }
 
+vg_status vg_new_same_walk(vg_tensor **out, const vg_tensor *x) {
+  vg_status st;
+  VG_TRY(vg_new_like(out, x));
+  if (vg_is_dense(x)) memcpy((*out)->stride, x->stride, sizeof x->stride);
+done:
+  return st;
+}
+
 vg_status vg_wrap(vg_tensor **out, vg_device *dev, vg_dtype dtype, int ndim, const int64_t *shape,
                   void *data, void (*deleter)(void *), void *arg) {
   vg_tensor *t = NULL;
@@ -139,11 +147,68 @@ bool vg_is_contiguous(const vg_tensor *t) {
   return true;
 }
 
+/* The dimension that goes on where `step` elements are done, or -1. */
+static int next_dim(const vg_tensor *t, int64_t step, unsigned done) {
+  for (int d = 0; d < t->ndim; d++)
+    if (!(done & 1u << d) && t->shape[d] != 1 && t->stride[d] == step) return d;
+  return -1;
+}
+
+bool vg_is_dense(const vg_tensor *t) {
+  int64_t step = 1;
+  unsigned done = 0;
+  if (t->layout) return false;
+  for (int d; step < t->n && (d = next_dim(t, step, done)) >= 0; done |= 1u << d)
+    step *= t->shape[d];
+  return step == t->n || t->n == 0;
+}
+
+static bool same_strides(const vg_tensor *a, const int64_t *stride) {
+  for (int d = 0; d < a->ndim; d++)
+    if (a->shape[d] != 1 && a->stride[d] != stride[d]) return false;
+  return true;
+}
+
+static void channels_last(const int64_t *shape, int64_t *stride) {
+  stride[1] = 1;
+  stride[3] = shape[1];
+  stride[2] = shape[1] * shape[3];
+  stride[0] = shape[1] * shape[3] * shape[2];
+}
+
+bool vg_is_channels_last(const vg_tensor *t) {
+  int64_t stride[4];
+  if (t->layout || t->ndim != 4) return false;
+  channels_last(t->shape, stride);
+  return t->n == 0 || same_strides(t, stride);
+}
+
 int64_t vg_physical_n(const vg_tensor *t) {
   return t->layout ? t->layout->elements(t->layout, t->ndim, t->shape) : t->n;
 }
 
 bool vg_same_walk(const vg_tensor *a, const vg_tensor *b) {
   if (!vg_same_shape(a, b) || a->layout != b->layout) return false;
-  return a->layout || (vg_is_contiguous(a) && vg_is_contiguous(b));
+  return a->layout || (vg_is_contiguous(a) && vg_is_contiguous(b)) ||
+         (vg_is_dense(a) && same_strides(a, b->stride));
+}
+
+vg_status vg_to_channels_last(vg_tensor **out, vg_tensor *x) {
+  vg_tensor *y = NULL;
+  vg_status st;
+  if (x->ndim != 4)
+    return vg_fail(VG_ESHAPE, "channels_last: want 4 dimensions, got %s", vg_shape_str(x));
+  if (vg_is_channels_last(x)) {
+    *out = vg_retain(x);
+    return VG_OK;
+  }
+  VG_TRY(vg_new(&y, x->dev, x->dtype, 4, x->shape));
+  channels_last(y->shape, y->stride);
+  VG_TRY(vg_copy_into(y, x));
+  y->storage->version = 0;
+  *out = y;
+  y = NULL;
+done:
+  vg_release(y);
+  return st;
 }

@@ -76,6 +76,9 @@ VG_API vg_status vg_new_layout(vg_tensor **out, vg_device *dev, vg_dtype dtype, 
                                const int64_t *shape, const vg_layout *layout);
 /* Shape, dtype, device and layout of x (a strided x gives a contiguous tensor). */
 VG_API vg_status vg_new_like(vg_tensor **out, const vg_tensor *x);
+/* Shape, dtype, device and order in memory of x: its layout, or the order of its dimensions when it
+   is dense; else contiguous. */
+VG_API vg_status vg_new_same_walk(vg_tensor **out, const vg_tensor *x);
 /* Takes host memory as it is (CPU device only), without a copy; `deleter(arg)` runs when it dies.
  */
 VG_API vg_status vg_wrap(vg_tensor **out, vg_device *dev, vg_dtype dtype, int ndim,
@@ -93,6 +96,11 @@ VG_API vg_status vg_alias(vg_tensor **out, const vg_tensor *x);
 VG_API vg_status vg_relayout(vg_tensor **out, vg_tensor *x, const vg_layout *layout);
 /* x strided, whatever the strides; x itself, retained, when it has no backend layout. */
 VG_API vg_status vg_strided(vg_tensor **out, vg_tensor *x);
+/* x in the order in memory of `as` (same shape, dtype and device); x itself, retained, when both
+   can be walked together. */
+VG_API vg_status vg_walk_as(vg_tensor **out, vg_tensor *x, const vg_tensor *as);
+/* x, of 4 dimensions N, C, H, W, strided with the channels innermost: PyTorch's channels_last. */
+VG_API vg_status vg_to_channels_last(vg_tensor **out, vg_tensor *x);
 /* y <- x (same shape; dtype, layout, device may differ). Counts as an in-place write of y. */
 VG_API vg_status vg_copy_into(vg_tensor *y, const vg_tensor *x);
 VG_API vg_status vg_cast_raw(vg_tensor **out, vg_tensor *x, vg_dtype dtype);
@@ -109,9 +117,14 @@ static inline void *vg_data(const vg_tensor *t) {
 }
 /* Strided and row-major without holes. */
 VG_API bool vg_is_contiguous(const vg_tensor *t);
-/* Elements a layout-blind kernel walks: physical ones for a layout, n for a contiguous tensor. */
+/* Strided, without holes or overlaps, in whatever order of its dimensions. */
+VG_API bool vg_is_dense(const vg_tensor *t);
+/* Of 4 dimensions, dense, channels innermost; with one channel or one pixel contiguous, too. */
+VG_API bool vg_is_channels_last(const vg_tensor *t);
+/* Elements a layout-blind kernel walks: physical ones for a layout, n for a dense tensor. */
 VG_API int64_t vg_physical_n(const vg_tensor *t);
-/* a and b can be walked together element by element: same shape, both contiguous or same layout. */
+/* a and b can be walked together element by element: same shape, and the same layout or dense in
+   the same order. */
 VG_API bool vg_same_walk(const vg_tensor *a, const vg_tensor *b);
 static inline void vg_bump(vg_tensor *t) { t->storage->version++; } /* after an in-place write */
 

@@ -50,9 +50,11 @@ function Tensor:allclose(other, options) end
 ---@return boolean
 function Tensor:equal(other) end
 
----Whether the elements lie in row-major order without holes.
+---Whether the elements lie in row-major order without holes; in "channels_last" (4 dimensions):
+---with the channels innermost.
+---@param memory_format? "contiguous_format"|"channels_last"
 ---@return boolean
-function Tensor:is_contiguous() end
+function Tensor:is_contiguous(memory_format) end
 
 ---Whether the memory is gone: its scope ended, or free() was called.
 ---@return boolean
@@ -69,9 +71,11 @@ function Tensor:keep() end
 ---@return Tensor
 function Tensor:clone() end
 
----The same values in row-major order; itself when it is so already.
+---The same values in row-major order, or in "channels_last" (4 dimensions) with the channels
+---innermost; itself when it is so already.
+---@param memory_format? "contiguous_format"|"channels_last"
 ---@return Tensor
-function Tensor:contiguous() end
+function Tensor:contiguous(memory_format) end
 
 ---Copies the values of another tensor in, converting dtype and device.
 ---@return Tensor

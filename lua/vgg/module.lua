@@ -147,11 +147,27 @@ function Module:zero_grad()
   return self
 end
 
--- Moves every tensor in place ("cpu", "cuda", "cuda:1"): who holds a parameter keeps it.
-function Module:to(device)
-  if type(device) ~= "string" then calls.mistake "to: want the name of a device" end
+local formats = { channels_last = true, contiguous_format = true }
+
+-- Moves every tensor in place: who holds a parameter keeps it. Takes a device ("cpu", "cuda",
+-- "cuda:1") or { device =, memory_format = }: in "channels_last" the parameters of 4 dimensions
+-- have their channels innermost, as GPUs want them; "contiguous_format" takes that back.
+function Module:to(where)
+  if type(where) == "string" then where = { device = where } end
+  if type(where) ~= "table" then calls.mistake "to: want the name of a device" end
+  util.check_options("to", where, { device = true, memory_format = true }, 2)
+  local format = where.memory_format
+  if format and not formats[format] then
+    calls.mistake("to: memory_format is 'channels_last' or 'contiguous_format', got '%s'",
+      tostring(format))
+  end
   core.scope(function()
-    local function move(tensor) core.layer.become_(tensor, tensor:detach():to(device)) end
+    local function move(tensor)
+      local moved = tensor:detach()
+      if where.device then moved = moved:to(where.device) end
+      if format and #moved.shape == 4 then moved = moved:contiguous(format) end
+      core.layer.become_(tensor, moved)
+    end
     for _, tensor in self:named_parameters() do move(tensor) end
     for _, tensor in self:named_buffers() do move(tensor) end
   end)

@@ -12,7 +12,7 @@ local autocast = require("vgg.train.precision").check(precision, device, true)
 vgg.manual_seed(1)
 local model = vgg.models[arg[4] or "vgg16_bn"] {}
 model:train()
-model:to(device)
+model:to { device = device, memory_format = "channels_last" }
 local optimizer = vgg.optim.Adam { model, lr = 1e-4 }
 local loss_of = vgg.nn.CrossEntropyLoss {}
 local parameters = model:parameters()

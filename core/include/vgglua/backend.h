@@ -142,6 +142,9 @@ typedef struct vg_conv_vt {
   /* The layouts (NULL: strided) in which this convolution wants x and y; gx and gy use the same. */
   vg_status (*layouts)(vg_device *, const vg_tensor *x, const vg_tensor *w, const int64_t *yshape,
                        const vg_conv2d *, const vg_layout **lx, const vg_layout **ly);
+  /* Whether w, which is not contiguous, may come as it is; its gradient has the same order then.
+     NULL: weights and their gradients are contiguous. */
+  bool (*takes_weight)(const vg_tensor *w);
   vg_status (*fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_tensor *w,
                    const vg_tensor *bias, const vg_conv2d *);
   vg_status (*bwd_data)(vg_device *, vg_tensor *gx, const vg_tensor *gy, const vg_tensor *w,

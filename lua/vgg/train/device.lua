@@ -21,11 +21,14 @@ function device.resolve(name)
   return "cpu"
 end
 
--- Everything of a model on a device; a model that is no module stays where it is.
+-- Everything of a model on a device, on a GPU with the channels of its weights innermost; a model
+-- that is no module stays where it is.
 function device.move(model, name)
   if type(model) == "table" and model.parameters and model.to then
     local p = model:parameters()[1]
-    if type(p) == "userdata" and p.device ~= name then model:to(name) end
+    if type(p) ~= "userdata" then return end
+    if p.device ~= name then model:to(name) end
+    if name:match "^cuda" then model:to { memory_format = "channels_last" } end
   end
 end
 
