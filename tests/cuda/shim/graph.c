@@ -69,6 +69,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph,
     if (!x->node) abort();
     x->device = shim_current_device();
     order(x, g);
+    for (int i = 0; i < x->n; i++) shim_count("node", x->node[i].work->what);
     *out = x;
   }
   shim_unlock();
