@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cuda/beside.h"
 #include "cuda/late.h"
 #include "cuda/weights.h"
 
@@ -47,6 +48,13 @@ bool vg_cuda_capturing(const vg_device *d) {
 struct vg_cuda_kept *vg_cuda_outer_weights(const vg_device *d) {
   const graph *g = vg_cuda_state(d)->graph;
   return g && g->recording ? g->outer_weights : NULL;
+}
+
+void vg_cuda_touched(vg_device *d, const void *memory) {
+  vg_cuda_priv *p = vg_cuda_state(d);
+  vg_status st = p->beside ? vg_cuda_beside_touched(d, memory) : VG_OK;
+  if (st == VG_OK && p->late) st = vg_cuda_late_touched(d, memory);
+  if (st != VG_OK) p->touch_failed = st;
 }
 
 vg_cuda_pin **vg_cuda_pins(const vg_device *d) {
@@ -118,12 +126,18 @@ done:
   return st;
 }
 
+/* A capture ends with no branch left. */
+static vg_status join_all(vg_device *d) {
+  vg_status beside = vg_cuda_beside_join(d), late = vg_cuda_late_join(d);
+  return beside != VG_OK ? beside : late;
+}
+
 /* The device is as before the recording again. */
 static void leave(vg_device *d, graph *g) {
   vg_cuda_priv *p = vg_cuda_state(d);
   g->recording = false;
   p->late = NULL;
-  p->late_failed = VG_OK;
+  p->touch_failed = VG_OK;
   vg_cuda_weights_clear(p);
   p->weights = g->outer_weights;
   d->pool = g->outer_pool;
@@ -138,6 +152,7 @@ static void free_graph(vg_device *d, void *graph_) {
   if (g->late && vg_cuda_state(d)->late == g->late && !g->recording) vg_cuda_late_flush(d);
   if (g->recording) {
     cudaGraph_t dead = NULL;
+    join_all(d);
     cudaStreamEndCapture(s, &dead);
     if (dead) cudaGraphDestroy(dead);
     leave(d, g);
@@ -193,7 +208,7 @@ static vg_status end(vg_device *d, void *graph_) {
   vg_status st;
   if (!g->recording) return vg_fail(VG_ESTATE, "replay: nothing is being recorded");
   VG_TRY(vg_cuda_pins_refresh(d, g->pins)); /* what the step itself has changed */
-  VG_TRY(vg_cuda_late_join(d));
+  VG_TRY(join_all(d));
   st = VG_CUDA(cudaStreamEndCapture(s, &recorded));
   leave(d, g);
   if (st != VG_OK) goto done;

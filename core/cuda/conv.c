@@ -1,5 +1,6 @@
 /* Convolutions: our tensors in cuDNN's form, the plan for the problem, and both gradients at once
    on two branches of the stream. */
+#include "cuda/beside.h"
 #include "cuda/legacy.h"
 #include "cuda/tuner.h"
 #include "cuda/weights.h"
@@ -42,7 +43,7 @@ static void let_go(work *c) {
 static vg_status hold(void **out, work *c, size_t bytes) {
   vg_status st;
   VG_ASSERT(c->nheld < MOST_HELD);
-  VG_TRY(vg_buf_take(&c->held[c->nheld], c->d, bytes));
+  VG_TRY(vg_cuda_take(&c->held[c->nheld], c->d, bytes));
   *out = c->held[c->nheld++].ptr;
 done:
   return st;
@@ -208,7 +209,7 @@ static vg_status job_plan(job *j) {
   vg_status st;
   VG_TRY(vg_cuda_plan_find(&j->plan, j->c.d, &j->c.p, &j->c.o));
   if (j->plan->plan && j->plan->workspace > 0)
-    VG_TRY(vg_buf_take(&j->workspace, j->c.d, (size_t)j->plan->workspace));
+    VG_TRY(vg_cuda_take(&j->workspace, j->c.d, (size_t)j->plan->workspace));
 done:
   return st;
 }
@@ -258,7 +259,7 @@ done:
   return st;
 }
 
-static vg_status weight_done(job *j, vg_tensor *gw) {
+static vg_status weight_done(job *j, vg_tensor *gw, cudaStream_t s) {
   const vg_cuda_problem *p = &j->c.p;
   int64_t images = gw->shape[0], taps = (int64_t)p->r * p->s;
   if (j->c.o.w == vg_cuda_data(gw)) return VG_OK;
@@ -267,12 +268,11 @@ static vg_status weight_done(job *j, vg_tensor *gw) {
     taps = 1;
   }
   return VG_CUDA(vg_cuda_unpack_nhwc(vg_cuda_data(gw), false, j->c.o.w, p->w_bf16, images,
-                                     gw->shape[1], p->c / p->groups, taps, vg_cuda_stream(j->c.d)));
+                                     gw->shape[1], p->c / p->groups, taps, s));
 }
 
-static vg_status bias_gradient(job *j, vg_tensor *gbias) {
+static vg_status bias_gradient(job *j, vg_tensor *gbias, cudaStream_t s) {
   const vg_cuda_problem *p = &j->c.p;
-  cudaStream_t s = vg_cuda_stream(j->c.d);
   int64_t rows = (int64_t)p->n * p->p * p->q;
   void *partial, *sum = vg_cuda_data(gbias);
   vg_status st;
@@ -286,25 +286,50 @@ done:
   return st;
 }
 
-/* Runs the second job on the side stream beside the first one. All their memory was taken before
-   the fork and goes back after the join, so that neither sees the other's. */
-static vg_status run_beside(vg_device *d, job *first, job *second) {
+static vg_status weight_run(job *j, vg_tensor *gw, vg_tensor *gbias, cudaStream_t s) {
+  vg_status st;
+  VG_TRY(job_run(j));
+  VG_TRY(weight_done(j, gw, s));
+  if (gbias) VG_TRY(bias_gradient(j, gbias, s));
+done:
+  return st;
+}
+
+/* The gradient of the weight on the branch. Memory that its launches need later on is taken before
+   and during the fork and goes back after the join. */
+static vg_status weight_beside(vg_device *d, job *j, vg_tensor *gw, vg_tensor *gbias) {
   vg_cuda_priv *p = vg_cuda_state(d);
-  cudaStream_t s = vg_cuda_stream(d);
   cudnnHandle_t handle;
-  vg_status st, joined;
+  vg_status st, back;
   VG_TRY(vg_cuda_dnn(&handle, d));
-  VG_TRY(VG_CUDA(cudaEventRecord(p->fork, s)));
-  VG_TRY(VG_CUDA(cudaStreamWaitEvent(p->side, p->fork, 0)));
+  VG_TRY(vg_cuda_beside_fork(d));
   st = VG_CUDNN(cudnnSetStream(handle, p->side));
-  if (st == VG_OK) st = job_run(second);
-  joined = VG_CUDNN(cudnnSetStream(handle, s));
-  if (st == VG_OK) st = joined;
-  if (st == VG_OK) st = job_run(first);
-  /* Whatever went wrong, the branch comes home: a capture would not end otherwise. */
-  joined = VG_CUDA(cudaEventRecord(p->join, p->side));
-  if (joined == VG_OK) joined = VG_CUDA(cudaStreamWaitEvent(s, p->join, 0));
-  if (st == VG_OK) st = joined;
+  if (st == VG_OK) st = weight_run(j, gw, gbias, p->side);
+  back = VG_CUDNN(cudnnSetStream(handle, vg_cuda_stream(d)));
+  if (st == VG_OK) st = back;
+done:
+  return st;
+}
+
+static vg_status leave_job(job *j) {
+  vg_status st;
+  VG_TRY(vg_cuda_beside_keeps(j->c.d, &j->workspace));
+  for (int i = 0; i < j->c.nheld; i++) VG_TRY(vg_cuda_beside_keeps(j->c.d, &j->c.held[i]));
+done:
+  return st;
+}
+
+/* The branch goes on beside what comes after. */
+static vg_status leave_beside(job *data, job *kernel, const vg_tensor *gw, const vg_tensor *gbias,
+                              const vg_tensor *x, const vg_tensor *gy) {
+  vg_device *d = data->c.d;
+  vg_status st;
+  VG_TRY(vg_cuda_beside_reads(d, x));
+  VG_TRY(vg_cuda_beside_reads(d, gy));
+  VG_TRY(vg_cuda_beside_writes(d, gw));
+  if (gbias) VG_TRY(vg_cuda_beside_writes(d, gbias));
+  VG_TRY(leave_job(kernel));
+  VG_TRY(leave_job(data));
 done:
   return st;
 }
@@ -326,23 +351,26 @@ static vg_status bwd(vg_device *d, vg_tensor *gx, vg_tensor *gw, vg_tensor *gbia
                      const vg_conv2d *p) {
   const vg_tensor *image = gx ? gx : x, *weight = w ? w : gw;
   job data = {.c = begin(d, image, weight, gy, p)}, kernel = {.c = data.c};
+  bool branch = false;
   void *gy_memory;
-  vg_status st;
+  vg_status st, joined;
   VG_TRY(check(image, gy, weight));
   if (image->n == 0 || gy->n == 0) return nothing(d, gx, gw, gbias);
   VG_TRY(image_in(&gy_memory, &data.c, gy, data.c.p.k));
   if (gx) VG_TRY(data_begin(&data, gx, gy_memory, w));
   if (gw) VG_TRY(weight_begin(&kernel, gw, x, gy_memory));
-  if (gx && gw && data.plan->plan && kernel.plan->plan) {
-    VG_TRY(run_beside(d, &data, &kernel));
-  } else {
-    if (gx) VG_TRY(job_run(&data));
-    if (gw) VG_TRY(job_run(&kernel));
-  }
+  branch = gx && gw && data.plan->plan && kernel.plan->plan;
+  if (branch) VG_TRY(weight_beside(d, &kernel, gw, gbias));
+  if (gx) VG_TRY(job_run(&data));
   if (gx) VG_TRY(image_done(&data.c, gx, data.c.o.x, data.c.p.c));
-  if (gw) VG_TRY(weight_done(&kernel, gw));
-  if (gbias) VG_TRY(bias_gradient(&kernel, gbias));
+  if (gw && !branch) VG_TRY(weight_run(&kernel, gw, gbias, vg_cuda_stream(d)));
+  if (branch && vg_cuda_capturing(d)) VG_TRY(leave_beside(&data, &kernel, gw, gbias, x, gy));
+  branch = branch && !vg_cuda_capturing(d);
 done:
+  if (branch) { /* whatever went wrong, it comes home */
+    joined = vg_cuda_beside_join(d);
+    if (st == VG_OK) st = joined;
+  }
   job_end(&kernel);
   job_end(&data);
   return st;

@@ -118,7 +118,7 @@ vg_status vg_cuda_late_begin(late **out, vg_device *d, const uint64_t *enabled) 
   if (!(l = vg_calloc(1, sizeof *l))) return VG_ENOMEM;
   l->of = *p->updated;
   divide(l);
-  VG_TRY(vg_buf_take(&l->lists, d, (size_t)l->groups * sizeof(vg_cuda_update)));
+  VG_TRY(vg_cuda_take(&l->lists, d, (size_t)l->groups * sizeof(vg_cuda_update)));
   for (int i = 0; i < l->groups; i++)
     VG_TRY(VG_CUDA(cudaEventCreateWithFlags(&l->group[i].done, cudaEventDisableTiming)));
   VG_TRY(branch(d, l, enabled));
@@ -153,8 +153,8 @@ done:
 
 vg_status vg_cuda_late_join(vg_device *d) {
   vg_cuda_priv *p = vg_cuda_state(d);
-  if (p->late_failed != VG_OK)
-    return vg_fail(p->late_failed, "cuda: a step could not be recorded beside the one before");
+  if (p->touch_failed != VG_OK)
+    return vg_fail(p->touch_failed, "cuda: a step could not be recorded beside the one before");
   return p->late && p->late->recording ? join(d, p->late, p->late->groups - 1) : VG_OK;
 }
 
@@ -217,7 +217,7 @@ static vg_status do_now(vg_device *d, const group *g) {
 vg_status vg_cuda_late_flush(vg_device *d) {
   vg_cuda_priv *p = vg_cuda_state(d);
   late *l = p->late;
-  vg_status st = p->late_failed;
+  vg_status st = p->touch_failed;
   if (st != VG_OK) return vg_fail(st, "cuda: the update of a parameter could not be launched");
   if (!l || l->recording) return VG_OK;
   p->late = NULL;
@@ -260,16 +260,11 @@ done:
   return st;
 }
 
-void vg_cuda_touched(vg_device *d, const void *memory) {
-  vg_cuda_priv *p = vg_cuda_state(d);
-  late *l = p->late;
+vg_status vg_cuda_late_touched(vg_device *d, const void *memory) {
+  late *l = vg_cuda_state(d)->late;
   int g = held_group(l, memory);
-  vg_status st = VG_OK;
-  if (!l->recording)
-    st = g >= 0 ? vg_cuda_late_flush(d) : VG_OK;
-  else if (g >= 0)
-    st = settle(d, l, g);
-  else if ((g = candidate_group(l, memory)) >= 0)
-    st = join(d, l, g);
-  if (st != VG_OK) p->late_failed = st;
+  if (!l->recording) return g >= 0 ? vg_cuda_late_flush(d) : VG_OK;
+  if (g >= 0) return settle(d, l, g);
+  g = candidate_group(l, memory);
+  return g >= 0 ? join(d, l, g) : VG_OK;
 }

@@ -28,6 +28,8 @@ vg_status vg_cuda_late_end(vg_device *d, struct vg_cuda_late *l);
 bool vg_cuda_late_leaves(const struct vg_cuda_late *l);
 /* Does what the last launch left, now. */
 vg_status vg_cuda_late_flush(vg_device *d);
+/* This memory is going to be used. */
+vg_status vg_cuda_late_touched(vg_device *d, const void *memory);
 void vg_cuda_late_free(struct vg_cuda_late *l); /* NULL is fine */
 
 #endif

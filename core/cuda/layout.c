@@ -27,7 +27,7 @@ void vg_cuda_walk_of(vg_cuda_walk *w, int n, const vg_tensor *const *t) {
 
 vg_status vg_cuda_scratch(void **out, vg_buf *b, vg_device *d, size_t bytes) {
   vg_status st;
-  VG_TRY(vg_buf_take(b, d, bytes));
+  VG_TRY(vg_cuda_take(b, d, bytes));
   *out = b->ptr;
 done:
   return st;

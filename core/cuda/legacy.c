@@ -64,7 +64,7 @@ static vg_status bring(call *c, vg_device *d, const vg_cuda_problem *p, const vg
   vg_status st = VG_OK;
   for (int i = 0; i < TENSORS; i++) {
     side s = side_of(p, o, i);
-    VG_TRY(vg_buf_take(&c->plain[i], d, (size_t)(s.images * s.channels * s.pixels) * 4));
+    VG_TRY(vg_cuda_take(&c->plain[i], d, (size_t)(s.images * s.channels * s.pixels) * 4));
     if (i != written(p))
       VG_TRY(VG_CUDA(vg_cuda_unpack_nhwc(c->plain[i].ptr, false, s.memory, s.bf16, s.images,
                                          s.channels, s.channels, s.pixels, vg_cuda_stream(d))));
@@ -104,7 +104,7 @@ static vg_status forward(call *c, vg_device *d) {
   VG_PICK(perf, n, &algo);
   VG_TRY(VG_CUDNN(cudnnGetConvolutionForwardWorkspaceSize(c->handle, c->x, c->w, c->conv, c->y,
                                                           algo, &c->workspace_bytes)));
-  if (c->workspace_bytes) VG_TRY(vg_buf_take(&c->workspace, d, c->workspace_bytes));
+  if (c->workspace_bytes) VG_TRY(vg_cuda_take(&c->workspace, d, c->workspace_bytes));
   VG_TRY(VG_CUDNN(cudnnConvolutionForward(c->handle, &one, c->x, c->plain[X].ptr, c->w,
                                           c->plain[W].ptr, c->conv, algo, c->workspace.ptr,
                                           c->workspace_bytes, &zero, c->y, c->plain[Y].ptr)));
@@ -123,7 +123,7 @@ static vg_status backward_data(call *c, vg_device *d) {
   VG_PICK(perf, n, &algo);
   VG_TRY(VG_CUDNN(cudnnGetConvolutionBackwardDataWorkspaceSize(c->handle, c->w, c->y, c->conv, c->x,
                                                                algo, &c->workspace_bytes)));
-  if (c->workspace_bytes) VG_TRY(vg_buf_take(&c->workspace, d, c->workspace_bytes));
+  if (c->workspace_bytes) VG_TRY(vg_cuda_take(&c->workspace, d, c->workspace_bytes));
   VG_TRY(VG_CUDNN(cudnnConvolutionBackwardData(c->handle, &one, c->w, c->plain[W].ptr, c->y,
                                                c->plain[Y].ptr, c->conv, algo, c->workspace.ptr,
                                                c->workspace_bytes, &zero, c->x, c->plain[X].ptr)));
@@ -142,7 +142,7 @@ static vg_status backward_weight(call *c, vg_device *d) {
   VG_PICK(perf, n, &algo);
   VG_TRY(VG_CUDNN(cudnnGetConvolutionBackwardFilterWorkspaceSize(c->handle, c->x, c->y, c->conv,
                                                                  c->w, algo, &c->workspace_bytes)));
-  if (c->workspace_bytes) VG_TRY(vg_buf_take(&c->workspace, d, c->workspace_bytes));
+  if (c->workspace_bytes) VG_TRY(vg_cuda_take(&c->workspace, d, c->workspace_bytes));
   VG_TRY(VG_CUDNN(cudnnConvolutionBackwardFilter(
       c->handle, &one, c->x, c->plain[X].ptr, c->y, c->plain[Y].ptr, c->conv, algo,
       c->workspace.ptr, c->workspace_bytes, &zero, c->w, c->plain[W].ptr)));

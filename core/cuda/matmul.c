@@ -193,7 +193,7 @@ static vg_status run(vg_device *d, product *e, const void *first, const void *se
   vg_status st;
   VG_TRY(vg_cuda_lt(&lt, d));
   if (e->p.bias) VG_TRY(set(e, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias));
-  if (e->workspace) VG_TRY(vg_buf_take(&workspace, d, e->workspace));
+  if (e->workspace) VG_TRY(vg_cuda_take(&workspace, d, e->workspace));
   VG_TRY(VG_CUBLAS(cublasLtMatmul(lt, e->desc, &one, first, e->first, second, e->second, &zero,
                                   result, e->result, result, e->result, &e->algo, workspace.ptr,
                                   e->workspace, vg_cuda_stream(d))));
@@ -259,7 +259,7 @@ static vg_status sum_rows(vg_device *d, vg_tensor *y, const vg_tensor *x) {
   if (!is_float(x) || y->dtype != VG_F32)
     return vg_fail(VG_EUNSUPPORTED, "sum_rows: cuda has none of %s to %s", vg_dtype_name(x->dtype),
                    vg_dtype_name(y->dtype));
-  VG_TRY(vg_buf_take(&partial, d, (size_t)(vg_cuda_sum_parts(rows) * cols) * sizeof(double)));
+  VG_TRY(vg_cuda_take(&partial, d, (size_t)(vg_cuda_sum_parts(rows) * cols) * sizeof(double)));
   VG_TRY(VG_CUDA(vg_cuda_sum_rows(vg_cuda_data(y), vg_cuda_data(x), x->dtype == VG_BF16, rows, cols,
                                   partial.ptr, vg_cuda_stream(d))));
 done:

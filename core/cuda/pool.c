@@ -45,7 +45,7 @@ static vg_status max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, vg_buf 
   cudaStream_t s = vg_cuda_stream(d);
   vg_cuda_pooling p = describe(x, y, o);
   vg_status st = VG_OK;
-  if (ws) VG_TRY(vg_buf_take(ws, d, (size_t)p.outputs * (p.wide ? 4 : 1) + 1));
+  if (ws) VG_TRY(vg_cuda_take(ws, d, (size_t)p.outputs * (p.wide ? 4 : 1) + 1));
   VG_TRY(VG_CUDA(vg_cuda_max_pool(&p, vg_cuda_data(y), ws ? ws->ptr : NULL, vg_cuda_data(x), s)));
 done:
   return st;

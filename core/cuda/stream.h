@@ -22,6 +22,7 @@ typedef struct vg_cuda_slot {
 
 struct vg_cuda_graph;
 struct vg_cuda_late;
+struct vg_cuda_beside;
 
 typedef struct vg_cuda_priv {
   int ordinal, sms, capability; /* 90: sm_90 */
@@ -38,7 +39,8 @@ typedef struct vg_cuda_priv {
   struct vg_cuda_kept *weights; /* prepared forms of weights (weights.c) */
   uint64_t weights_used;        /* requests so far */
   struct vg_cuda_late *late; /* updates that the last launch left, or of the step being captured */
-  vg_status late_failed;
+  struct vg_cuda_beside *beside; /* what runs beside the step being captured (beside.c) */
+  vg_status touch_failed;
   struct vg_cuda_updated *updated; /* what the last optimiser's step changed (late.c) */
   void *tuner;                     /* plans of convolutions (tuner.c) */
   void (*tuner_close)(void *);
@@ -50,10 +52,18 @@ typedef struct vg_cuda_priv {
 
 static inline vg_cuda_priv *vg_cuda_state(const vg_device *d) { return d->priv; }
 
-/* Device memory is going to be used: what late updates (late.h) do to it comes first. */
+/* Device memory is going to be used: what late updates (late.h) and branches (beside.h) do to it
+   comes first. A failure shows at the end of the capture or at the next wait. */
 void vg_cuda_touched(vg_device *d, const void *memory);
 static inline void vg_cuda_touch(vg_device *d, const void *memory) {
-  if (vg_cuda_state(d)->late) vg_cuda_touched(d, memory);
+  const vg_cuda_priv *p = vg_cuda_state(d);
+  if (p->late || p->beside) vg_cuda_touched(d, memory);
+}
+/* vg_buf_take for everything in this folder. */
+static inline vg_status vg_cuda_take(vg_buf *out, vg_device *d, size_t bytes) {
+  vg_status st = vg_buf_take(out, d, bytes);
+  if (st == VG_OK) vg_cuda_touch(d, out->ptr);
+  return st;
 }
 /* vg_data for everything in this folder. */
 static inline void *vg_cuda_data(const vg_tensor *t) {

@@ -189,7 +189,7 @@ vg_status vg_cuda_plan_run(vg_device *d, const vg_cuda_plan *plan, const vg_cuda
   cudnnHandle_t handle;
   vg_status st;
   VG_TRY(vg_cuda_dnn(&handle, d));
-  if (plan->workspace > 0 && !workspace) VG_TRY(vg_buf_take(&own, d, (size_t)plan->workspace));
+  if (plan->workspace > 0 && !workspace) VG_TRY(vg_cuda_take(&own, d, (size_t)plan->workspace));
   VG_TRY(vg_cudnn_execute(handle, plan->plan, &plan->problem, o,
                           workspace ? workspace->ptr : own.ptr));
 done:

@@ -112,7 +112,7 @@ static vg_status entry_of(kept **out, bool *is_new, vg_device *d, const vg_tenso
     found->form = form;
     found->next = p->weights;
     p->weights = found;
-    VG_TRY(vg_buf_take(&found->memory, d, bytes));
+    VG_TRY(vg_cuda_take(&found->memory, d, bytes));
   }
   found->used = p->weights_used;
   *out = found;

@@ -1,5 +1,6 @@
--- The GPU backend reaches a tensor's memory by vg_cuda_data, which waits for late updates
--- (core/cuda/late.h). Who may do without, because it knows better:
+-- The GPU backend reaches a tensor's memory by vg_cuda_data and takes buffers by vg_cuda_take, which
+-- wait for late updates and branches (core/cuda/late.h, beside.h). Who may do without, because it
+-- knows better:
 local without = {
   ["stream.h"] = true, -- defines it
   ["layout.c"] = "vg_walk_init", -- touches what the walk has
@@ -13,10 +14,10 @@ for path in list:lines() do
   files = files + 1
   for line in io.lines(path) do
     number = number + 1
-    for _, name in ipairs { "vg_data", "vg_walk_init" } do
+    for _, name in ipairs { "vg_data", "vg_buf_take", "vg_walk_init" } do
       if line:find("%f[%w_]" .. name .. "%f[^%w_]%(") and allowed ~= true and allowed ~= name then
         problems = problems + 1
-        print(("%s:%d: %s does not wait for late updates; use vg_cuda_data or vg_cuda_walk_of")
+        print(("%s:%d: %s waits for nothing; use vg_cuda_data, vg_cuda_take or vg_cuda_walk_of")
           :format(path, number, name))
       end
     end
