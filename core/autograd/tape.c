@@ -137,14 +137,15 @@ done:
   return st;
 }
 
-/* A leaf's gradient is its own memory, dense or in a layout: optimizers and clipping change it
-   in place. The caller's count is the only one when nobody else holds gx. */
+/* A leaf's gradient is its own memory, in a layout or in the leaf's order, as PyTorch has it:
+   optimizers and clipping change it in place. The caller's count is the only one when nobody else
+   holds gx. */
 static vg_status add_to_leaf(vg_tensor *leaf, vg_tensor *gx) {
-  bool alone = gx->refs == 1 && gx->storage->refs == 1 && (gx->layout || vg_is_dense(gx));
+  bool alone = gx->refs == 1 && gx->storage->refs == 1 && (gx->layout || vg_same_walk(gx, leaf));
   vg_tensor *own = NULL;
   vg_status st;
   if (leaf->grad || alone) return add_into(&leaf->grad, gx);
-  VG_TRY(vg_new_same_walk(&own, gx));
+  VG_TRY(gx->layout || leaf->layout ? vg_new_like(&own, gx) : vg_new_same_walk(&own, leaf));
   VG_TRY(vg_copy_into(own, gx));
   leaf->grad = own;
   own = NULL;

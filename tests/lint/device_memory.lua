@@ -1,6 +1,6 @@
--- The GPU backend reaches a tensor's memory by vg_cuda_data and takes buffers by vg_cuda_take, which
--- wait for late updates and branches (core/cuda/late.h, beside.h). Who may do without, because it
--- knows better:
+-- The GPU backend reaches a tensor's memory by vg_cuda_data and takes buffers by vg_cuda_take, both
+-- of which wait for late updates and branches (core/cuda/late.h, beside.h). Who may do without,
+-- because it knows better:
 local without = {
   ["stream.h"] = true, -- defines it
   ["layout.c"] = "vg_walk_init", -- touches what the walk has
