@@ -77,7 +77,24 @@ static int l_upload_order(lua_State *L) {
   return vglua_return(L, upload_numbers(out, d, o->index, o->n));
 }
 
-/* batch_on(source, records, samples, order or nil, first, count, pipeline, seed, epoch) -> x, y */
+/* The tensor at `arg` to fill, or a new one where nothing is. */
+static vg_status output(vg_tensor **out, lua_State *L, int arg, vg_device *d, vg_dtype dtype,
+                        int ndim, const int64_t *shape) {
+  vg_tensor *t;
+  if (lua_isnoneornil(L, arg)) return vg_new(out, d, dtype, ndim, shape);
+  t = vglua_check_tensor(L, arg);
+  if (t->dev != d || t->dtype != dtype || t->ndim != ndim || !vg_is_contiguous(t) ||
+      memcmp(t->shape, shape, (size_t)ndim * sizeof *shape))
+    return vg_fail(VG_ESHAPE, "data: a batch is %s of %s, got a tensor of %s of %s",
+                   vg_shape_text(ndim, shape), vg_dtype_name(dtype), vg_shape_str(t),
+                   vg_dtype_name(t->dtype));
+  vg_bump(t);
+  *out = vg_retain(t);
+  return VG_OK;
+}
+
+/* batch_on(source, records, samples, order or nil, first, count, pipeline, seed, epoch[, x, y]) ->
+   x, y; the last two are filled instead of new ones */
 static int l_batch_on(lua_State *L) {
   vglua_source *s = vglua_check_source(L, 1);
   vg_device_batch b = {.height = s->records->height, .width = s->records->width};
@@ -86,6 +103,7 @@ static int l_batch_on(lua_State *L) {
   vg_tensor **x, **y;
   vg_device *d;
   vg_status st;
+  lua_settop(L, 11);
   b.records = vglua_check_tensor(L, 2);
   b.samples = vglua_check_tensor(L, 3);
   if (!lua_isnoneornil(L, 4)) b.order = vglua_check_tensor(L, 4);
@@ -107,8 +125,8 @@ static int l_batch_on(lua_State *L) {
   shape[3] = out[1];
   x = vglua_new_tensor(L);
   y = vglua_new_tensor(L);
-  VG_TRY(vg_new(x, d, VG_F32, 4, shape));
-  VG_TRY(vg_new(y, d, VG_I64, 1, shape));
+  VG_TRY(output(x, L, 10, d, VG_F32, 4, shape));
+  VG_TRY(output(y, L, 11, d, VG_I64, 1, shape));
   VG_TRY(d->be->augment->batch(d, *x, *y, &b));
 done:
   return vglua_return_n(L, st, 2);

@@ -68,4 +68,20 @@ describe("batches on a device", function()
       end
     end
   end)
+
+  it("come in the memory of others", function()
+    local reason = cannot()
+    if reason then pending(reason) end
+    local set = data.synthetic { train_images = 40, test_images = 8, val_split = 0 }
+    local loader = data.Loader { dataset = set, batch_size = 16, shuffle = true, device = device }
+    local x = core.zeros({ 16, 3, 32, 32 }, "float32", device)
+    local y = core.zeros({ 16 }, "int64", device)
+    assert.is_true(loader:fills())
+    loader:get(2, 1, { x, y })
+    local gx, gy = loader:get(2, 1)
+    assert.equal(gx:cpu():tobytes(), x:cpu():tobytes())
+    assert.equal(gy:cpu():tobytes(), y:cpu():tobytes())
+    assert.error_matches(function() loader:get(3, 1, { x, y }) end,
+      "a batch is 8x3x32x32 of float32, got a tensor of 16x3x32x32 of float32")
+  end)
 end)

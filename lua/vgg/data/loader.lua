@@ -129,13 +129,18 @@ local function resident_order(self, epoch)
   return order and self.order_tensor
 end
 
--- Batch k of an epoch: x float32 (N, 3, H, W), y int64 (N).
-function Loader:get(k, epoch)
+-- Whether batches can be made in the memory of others (get's `into`).
+function Loader:fills() return resident(self) and true or false end
+
+-- Batch k of an epoch: x float32 (N, 3, H, W), y int64 (N); where the loader fills, into = { x, y }
+-- gives the tensors to use.
+function Loader:get(k, epoch, into)
   local set, first = self.dataset, (k - 1) * self.batch_size + 1
   epoch = epoch or 0
   if resident(self) then
     return core.data.batch_on(set.source, self.records, self.samples, resident_order(self, epoch),
-      first, self:size_of(k), set.pipeline.core, self.seed, epoch)
+      first, self:size_of(k), set.pipeline.core, self.seed, epoch, into and into[1],
+      into and into[2])
   end
   return core.data.batch(set.source, self:order(epoch), first, self:size_of(k), set.pipeline.core,
     self.seed, epoch, self.device, self.num_workers)

@@ -1,5 +1,6 @@
 -- A loader as the trainer sees it: some number of its batches, each by its position in an epoch.
 -- A loader is anything with get(k, epoch) -> x, y; len() or #; and size_of(k) where it is known.
+local Loader = require("vgg.data.loader").class
 local options = require "vgg.train.options"
 local util = require "vgg.util"
 
@@ -39,6 +40,21 @@ end
 function Feed:get(k, epoch)
   local x, y = get(self, k, epoch)
   return there(self, x), there(self, y)
+end
+
+-- A loader with a get of its own knows nothing of `into`.
+local function fills(self)
+  local loader = self.loader
+  return not self.ordered and loader.get == Loader.get and loader.device == self.device
+    and loader:fills()
+end
+
+-- The same in the memory of x and y, which are of its shape.
+function Feed:get_into(x, y, k, epoch)
+  if fills(self) then return self.loader:get(k, epoch, { x, y }) end
+  local new_x, new_y = self:get(k, epoch)
+  x:copy_(new_x)
+  y:copy_(new_y)
 end
 
 function Feed:size_of(k, y)

@@ -145,15 +145,14 @@ local function load_batches(t, entry, first, last)
   entry.sizes, entry.images = {}, 0
   for index = first, last do
     local i = index - first + 1
-    local x, y = feed:get(index, t.position.epoch)
-    entry.sizes[i] = feed:size_of(index, y)
-    entry.images = entry.images + entry.sizes[i]
     if entry.recording then
-      entry.x[i]:copy_(x)
-      entry.y[i]:copy_(y)
+      feed:get_into(entry.x[i], entry.y[i], index, t.position.epoch)
     else
+      local x, y = feed:get(index, t.position.epoch)
       entry.x[i], entry.y[i] = x:clone():keep(), y:clone():keep()
     end
+    entry.sizes[i] = feed:size_of(index, entry.y[i])
+    entry.images = entry.images + entry.sizes[i]
     t:call("on_train_batch_start", index, entry.x[i], entry.y[i])
   end
 end
