@@ -227,9 +227,9 @@ static size_t leaf_bytes(const vg_node *n) {
 
 static vg_status call_backward(vg_node *n, vg_tensor *gy) {
   vg_status st;
-  vg_pool_want_fresh(gy->dev, leaf_bytes(n)); /* gradients outlive their step */
+  vg_pool_want_lasting(gy->dev, leaf_bytes(n)); /* gradients outlive their step */
   st = n->backward(n, gy);
-  vg_pool_want_fresh(gy->dev, 0);
+  vg_pool_want_lasting(gy->dev, 0);
   return st;
 }
 

@@ -8,6 +8,7 @@ enum { MOST_BYTES = 1 << 30 }; /* kept for the branch's sake: then it is joined 
 typedef struct used {
   uintptr_t start;
   size_t bytes;
+  bool written;
   vg_tensor *tensor; /* kept until the join; or NULL */
   vg_buf buffer;
   struct used *next;
@@ -50,7 +51,7 @@ vg_status vg_cuda_beside_reads(vg_device *d, const vg_tensor *t) {
 vg_status vg_cuda_beside_keeps(vg_device *d, vg_buf *b) {
   vg_status st = VG_OK;
   if (!b->ptr) return VG_OK;
-  VG_TRY(add(d, &(used){.start = (uintptr_t)b->ptr, .bytes = b->bytes, .buffer = *b}));
+  VG_TRY(add(d, &(used){(uintptr_t)b->ptr, b->bytes, .written = true, .buffer = *b}));
   *b = (vg_buf){0};
 done:
   return st;
@@ -58,7 +59,7 @@ done:
 
 vg_status vg_cuda_beside_writes(vg_device *d, const vg_tensor *t) {
   const vg_buf *b = &t->storage->buf;
-  return add(d, &(used){.start = (uintptr_t)b->ptr, .bytes = b->bytes});
+  return add(d, &(used){.start = (uintptr_t)b->ptr, .bytes = b->bytes, .written = true});
 }
 
 vg_status vg_cuda_beside_join(vg_device *d) {
@@ -81,10 +82,11 @@ done:
   return st;
 }
 
-vg_status vg_cuda_beside_touched(vg_device *d, const void *memory) {
+vg_status vg_cuda_beside_touched(vg_device *d, const void *memory, bool write) {
   const beside *b = vg_cuda_state(d)->beside;
+  if (b->kept > MOST_BYTES) return vg_cuda_beside_join(d);
   for (const used *u = b->list; u; u = u->next)
-    if ((uintptr_t)memory - u->start < u->bytes || b->kept > MOST_BYTES)
+    if ((write || u->written) && (uintptr_t)memory - u->start < u->bytes)
       return vg_cuda_beside_join(d);
   return VG_OK;
 }

@@ -1,6 +1,6 @@
 /* Work of a captured step that runs beside the rest of it, on a branch which is joined when
-   somebody uses what it reads or writes, or at the end. (A step that runs at once joins a branch
-   where it forked: its memory goes to whoever asks next.) */
+   somebody uses what it writes or writes what it reads, or at the end. (A step that runs at once
+   joins a branch where it forked: its memory goes to whoever asks next.) */
 #ifndef VG_CUDA_BESIDE_H
 #define VG_CUDA_BESIDE_H
 
@@ -16,7 +16,7 @@ vg_status vg_cuda_beside_keeps(vg_device *d, vg_buf *b);
 vg_status vg_cuda_beside_writes(vg_device *d, const vg_tensor *t);
 /* The rest of the step waits for the branch; nothing when there is none. */
 vg_status vg_cuda_beside_join(vg_device *d);
-/* This memory is going to be used. */
-vg_status vg_cuda_beside_touched(vg_device *d, const void *memory);
+/* This memory is going to be read or written. */
+vg_status vg_cuda_beside_touched(vg_device *d, const void *memory, bool write);
 
 #endif

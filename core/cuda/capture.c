@@ -50,11 +50,16 @@ struct vg_cuda_kept *vg_cuda_outer_weights(const vg_device *d) {
   return g && g->recording ? g->outer_weights : NULL;
 }
 
-void vg_cuda_touched(vg_device *d, const void *memory) {
+void vg_cuda_touched(vg_device *d, const void *memory, bool write) {
   vg_cuda_priv *p = vg_cuda_state(d);
-  vg_status st = p->beside ? vg_cuda_beside_touched(d, memory) : VG_OK;
+  vg_status st = p->beside ? vg_cuda_beside_touched(d, memory, write) : VG_OK;
   if (st == VG_OK && p->late) st = vg_cuda_late_touched(d, memory);
   if (st != VG_OK) p->touch_failed = st;
+}
+
+vg_status vg_cuda_join(vg_device *d) {
+  vg_status beside = vg_cuda_beside_join(d), late = vg_cuda_late_join(d);
+  return beside != VG_OK ? beside : late;
 }
 
 vg_cuda_pin **vg_cuda_pins(const vg_device *d) {
@@ -126,12 +131,6 @@ done:
   return st;
 }
 
-/* A capture ends with no branch left. */
-static vg_status join_all(vg_device *d) {
-  vg_status beside = vg_cuda_beside_join(d), late = vg_cuda_late_join(d);
-  return beside != VG_OK ? beside : late;
-}
-
 /* The device is as before the recording again. */
 static void leave(vg_device *d, graph *g) {
   vg_cuda_priv *p = vg_cuda_state(d);
@@ -152,7 +151,7 @@ static void free_graph(vg_device *d, void *graph_) {
   if (g->late && vg_cuda_state(d)->late == g->late && !g->recording) vg_cuda_late_flush(d);
   if (g->recording) {
     cudaGraph_t dead = NULL;
-    join_all(d);
+    vg_cuda_join(d);
     cudaStreamEndCapture(s, &dead);
     if (dead) cudaGraphDestroy(dead);
     leave(d, g);
@@ -208,7 +207,7 @@ static vg_status end(vg_device *d, void *graph_) {
   vg_status st;
   if (!g->recording) return vg_fail(VG_ESTATE, "replay: nothing is being recorded");
   VG_TRY(vg_cuda_pins_refresh(d, g->pins)); /* what the step itself has changed */
-  VG_TRY(join_all(d));
+  VG_TRY(vg_cuda_join(d));
   st = VG_CUDA(cudaStreamEndCapture(s, &recorded));
   leave(d, g);
   if (st != VG_OK) goto done;

@@ -92,7 +92,7 @@ static size_t image_bytes(const vg_tensor *t, int64_t channels) {
 static vg_status image_in(void **out, work *c, const vg_tensor *t, int64_t channels) {
   bool bf16 = t->dtype == VG_BF16;
   vg_status st = VG_OK;
-  *out = vg_cuda_data(t);
+  *out = (void *)(uintptr_t)vg_cuda_data(t);
   if (t->layout) return VG_OK;
   VG_TRY(hold(out, c, image_bytes(t, channels)));
   VG_TRY(VG_CUDA(vg_cuda_pack_nhwc(*out, bf16, vg_cuda_data(t), bf16, t->shape[0], t->shape[1],
@@ -102,7 +102,7 @@ done:
 }
 
 /* Where cuDNN writes t; image_done brings it home. */
-static vg_status image_out(void **out, work *c, const vg_tensor *t, int64_t channels) {
+static vg_status image_out(void **out, work *c, vg_tensor *t, int64_t channels) {
   *out = vg_cuda_data(t);
   return t->layout ? VG_OK : hold(out, c, image_bytes(t, channels));
 }
@@ -130,7 +130,7 @@ static vg_status bias_in(work *c, const vg_tensor *bias) {
   cudaStream_t s = vg_cuda_stream(c->d);
   size_t bytes = (size_t)bias->n * sizeof(float), all = (size_t)c->p.k * sizeof(float);
   vg_status st = VG_OK;
-  c->o.bias = vg_cuda_data(bias);
+  c->o.bias = (void *)(uintptr_t)vg_cuda_data(bias);
   if (bytes == all && (uintptr_t)c->o.bias % 16 == 0) return VG_OK;
   VG_TRY(hold(&c->o.bias, c, all));
   VG_TRY(VG_CUDA(cudaMemsetAsync(c->o.bias, 0, all, s)));

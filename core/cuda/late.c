@@ -178,7 +178,7 @@ vg_cuda_tensors *vg_cuda_late_take(vg_device *d, const vg_optim_slot *s, const v
   candidate c = candidate_of(s);
   const candidate *k = l && l->recording && now ? known(&l->of, &c) : NULL;
   group *g = k ? &l->group[k->group] : NULL;
-  bool last = s->g->storage->buf.fresh && (!clip->squares || clip->squares->storage->buf.fresh);
+  bool last = s->g->storage->buf.lasting && (!clip->squares || clip->squares->storage->buf.lasting);
   if (!g || !last || !open_to(d, g, now)) return NULL;
   if (clip->squares && g->update.t.n == 0) hold(l, clip->squares, ALL);
   g->update.clip = (vg_cuda_clip){clip->squares ? vg_data(clip->squares) : NULL, clip->max_norm};

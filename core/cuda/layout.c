@@ -17,7 +17,7 @@ void vg_cuda_walk_of(vg_cuda_walk *w, int n, const vg_tensor *const *t) {
   for (int k = 0; k < n; k++) {
     w->dtype[k] = (int)t[k]->dtype;
     w->base[k] = plan.base[k];
-    vg_cuda_touch(t[k]->dev, plan.base[k]);
+    vg_cuda_touch(t[k]->dev, plan.base[k], k == 0);
   }
   for (int d = 0; d < plan.ndim; d++) {
     w->shape[d] = plan.shape[d];

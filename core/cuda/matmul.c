@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cuda/beside.h"
 #include "cuda/weights.h"
 
 enum { BUCKETS = 128 };
@@ -186,19 +187,17 @@ done:
 /* ---- running ---- */
 
 static vg_status run(vg_device *d, product *e, const void *first, const void *second, void *result,
-                     const void *bias) {
+                     const void *bias, vg_buf *workspace, cudaStream_t s) {
   const float one = 1, zero = 0;
-  vg_buf workspace = {0};
   cublasLtHandle_t lt;
   vg_status st;
   VG_TRY(vg_cuda_lt(&lt, d));
   if (e->p.bias) VG_TRY(set(e, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias));
-  if (e->workspace) VG_TRY(vg_cuda_take(&workspace, d, e->workspace));
+  if (e->workspace) VG_TRY(vg_cuda_take(workspace, d, e->workspace));
   VG_TRY(VG_CUBLAS(cublasLtMatmul(lt, e->desc, &one, first, e->first, second, e->second, &zero,
-                                  result, e->result, result, e->result, &e->algo, workspace.ptr,
-                                  e->workspace, vg_cuda_stream(d))));
+                                  result, e->result, result, e->result, &e->algo, workspace->ptr,
+                                  e->workspace, s)));
 done:
-  vg_buf_give(&workspace);
   return st;
 }
 
@@ -222,11 +221,29 @@ done:
   return st;
 }
 
+/* A gradient that nobody needs before the end of a recorded step. */
+static bool is_aside(vg_device *d, const vg_tensor *t) {
+  return vg_cuda_capturing(d) && t->storage->buf.lasting;
+}
+
+/* What was launched on the branch reads a and b (NULL: not) and writes c. */
+static vg_status leave(vg_device *d, vg_buf *workspace, const vg_tensor *c, const vg_tensor *a,
+                       const vg_tensor *b) {
+  vg_status st;
+  VG_TRY(vg_cuda_beside_writes(d, c));
+  VG_TRY(vg_cuda_beside_reads(d, a));
+  if (b) VG_TRY(vg_cuda_beside_reads(d, b));
+  VG_TRY(vg_cuda_beside_keeps(d, workspace));
+done:
+  return st;
+}
+
 static bool is_float(const vg_tensor *t) { return t->dtype == VG_F32 || t->dtype == VG_BF16; }
 
 static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg_tensor *b,
                         const vg_tensor *bias) {
-  bool bf16 = a->dtype == VG_BF16 || b->dtype == VG_BF16;
+  bool bf16 = a->dtype == VG_BF16 || b->dtype == VG_BF16, aside = is_aside(d, c);
+  vg_buf workspace = {0};
   const void *am, *bm, *bias_memory = NULL;
   problem p;
   product *e;
@@ -247,21 +264,31 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
   p.bias = bias != NULL;
   p.tf32 = !bf16 && d->ctx->tf32;
   VG_TRY(find(&e, d, &p, bias_memory));
-  VG_TRY(run(d, e, bm, am, vg_cuda_data(c), bias_memory));
+  if (aside) VG_TRY(vg_cuda_beside_fork(d));
+  VG_TRY(run(d, e, bm, am, vg_data(c), bias_memory, &workspace,
+             aside ? vg_cuda_state(d)->side : vg_cuda_stream(d)));
+  if (aside) VG_TRY(leave(d, &workspace, c, a, b));
 done:
+  vg_buf_give(&workspace);
   return st;
 }
 
 static vg_status sum_rows(vg_device *d, vg_tensor *y, const vg_tensor *x) {
   vg_buf partial = {0};
   int64_t rows = x->shape[0], cols = x->shape[1];
+  bool aside = vg_cuda_capturing(d); /* only gradients are such sums */
   vg_status st;
   if (!is_float(x) || y->dtype != VG_F32)
     return vg_fail(VG_EUNSUPPORTED, "sum_rows: cuda has none of %s to %s", vg_dtype_name(x->dtype),
                    vg_dtype_name(y->dtype));
   VG_TRY(vg_cuda_take(&partial, d, (size_t)(vg_cuda_sum_parts(rows) * cols) * sizeof(double)));
-  VG_TRY(VG_CUDA(vg_cuda_sum_rows(vg_cuda_data(y), vg_cuda_data(x), x->dtype == VG_BF16, rows, cols,
-                                  partial.ptr, vg_cuda_stream(d))));
+  vg_cuda_touch(d, vg_data(y), true);
+  vg_cuda_touch(d, vg_data(x), false);
+  if (aside) VG_TRY(vg_cuda_beside_fork(d));
+  VG_TRY(
+      VG_CUDA(vg_cuda_sum_rows(vg_data(y), vg_data(x), x->dtype == VG_BF16, rows, cols, partial.ptr,
+                               aside ? vg_cuda_state(d)->side : vg_cuda_stream(d))));
+  if (aside) VG_TRY(leave(d, &partial, y, x, NULL));
 done:
   vg_buf_give(&partial);
   return st;

@@ -96,7 +96,7 @@ static vg_status copy_in(vg_device *d, void *dst, const void *host, size_t bytes
   vg_cuda_slot *s;
   vg_status st;
   VG_TRY(refuse_while_capturing(d, "write"));
-  vg_cuda_touch(d, dst);
+  vg_cuda_touch(d, dst, true);
   for (size_t at = 0; at < bytes; at += VG_CUDA_SLOT_BYTES) {
     size_t n = bytes - at < VG_CUDA_SLOT_BYTES ? bytes - at : VG_CUDA_SLOT_BYTES;
     VG_TRY(take_slot(&s, p));
@@ -117,7 +117,7 @@ static vg_status copy_out(vg_device *d, void *host, const void *src, size_t byte
   size_t copied = 0, pending_bytes = 0;
   vg_status st;
   VG_TRY(refuse_while_capturing(d, "read"));
-  vg_cuda_touch(d, src);
+  vg_cuda_touch(d, src, false);
   for (size_t at = 0; copied < bytes;) {
     size_t n = bytes - at < VG_CUDA_SLOT_BYTES ? bytes - at : VG_CUDA_SLOT_BYTES;
     if (n) {
@@ -143,7 +143,7 @@ done:
 
 static vg_status fill(vg_device *d, void *dst, int byte, size_t bytes) {
   cudaStream_t stream = vg_cuda_stream(d);
-  vg_cuda_touch(d, dst);
+  vg_cuda_touch(d, dst, true);
   return bytes ? VG_CUDA(cudaMemsetAsync(dst, byte, bytes, stream)) : VG_OK;
 }
 

@@ -101,8 +101,8 @@ static vg_status bn_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tens
   b = describe(x, gy, gx, p);
   b.weight = values(weight);
   b.bias = values(bias);
-  b.mean = vg_cuda_data(mean);
-  b.invstd = vg_cuda_data(invstd);
+  b.mean = (float *)(uintptr_t)vg_cuda_data(mean);
+  b.invstd = (float *)(uintptr_t)vg_cuda_data(invstd);
   sums = (size_t)(b.chunks * b.channels) * 2 * sizeof(double);
   VG_TRY(vg_cuda_scratch(&part, &work, d, sums + (size_t)b.channels * 3 * sizeof(float)));
   VG_TRY(VG_CUDA(vg_cuda_bn_bwd(&b, gx ? vg_cuda_data(gx) : NULL, vg_cuda_data(gy), vg_cuda_data(x),

@@ -48,7 +48,7 @@ static vg_status stepped(vg_device *d, int n, const vg_optim_slot *s) {
 }
 
 static vg_status before_update(vg_device *d) {
-  return vg_cuda_capturing(d) ? vg_cuda_late_join(d) : vg_cuda_late_flush(d);
+  return vg_cuda_capturing(d) ? vg_cuda_join(d) : vg_cuda_late_flush(d);
 }
 
 static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam_args *a) {

@@ -52,26 +52,32 @@ typedef struct vg_cuda_priv {
 
 static inline vg_cuda_priv *vg_cuda_state(const vg_device *d) { return d->priv; }
 
-/* Device memory is going to be used: what late updates (late.h) and branches (beside.h) do to it
-   comes first. A failure shows at the end of the capture or at the next wait. */
-void vg_cuda_touched(vg_device *d, const void *memory);
-static inline void vg_cuda_touch(vg_device *d, const void *memory) {
+/* Device memory is going to be read or written: what late updates (late.h) and branches (beside.h)
+   do to it comes first. A failure shows at the end of the capture or at the next wait. */
+void vg_cuda_touched(vg_device *d, const void *memory, bool write);
+static inline void vg_cuda_touch(vg_device *d, const void *memory, bool write) {
   const vg_cuda_priv *p = vg_cuda_state(d);
-  if (p->late || p->beside) vg_cuda_touched(d, memory);
+  if (p->late || p->beside) vg_cuda_touched(d, memory, write);
+}
+/* vg_data for everything in this folder: const tensors are read, others written. */
+#define vg_cuda_data(t) \
+  _Generic((t), const vg_tensor * : vg_cuda_input, vg_tensor * : vg_cuda_output)(t)
+static inline const void *vg_cuda_input(const vg_tensor *t) {
+  void *memory = vg_data(t);
+  vg_cuda_touch(t->dev, memory, false);
+  return memory;
+}
+static inline void *vg_cuda_output(vg_tensor *t) {
+  void *memory = vg_data(t);
+  vg_cuda_touch(t->dev, memory, true);
+  return memory;
 }
 /* vg_buf_take for everything in this folder. */
 static inline vg_status vg_cuda_take(vg_buf *out, vg_device *d, size_t bytes) {
   vg_status st = vg_buf_take(out, d, bytes);
-  if (st == VG_OK) vg_cuda_touch(d, out->ptr);
+  if (st == VG_OK) vg_cuda_touch(d, out->ptr, true);
   return st;
 }
-/* vg_data for everything in this folder. */
-static inline void *vg_cuda_data(const vg_tensor *t) {
-  void *memory = vg_data(t);
-  vg_cuda_touch(t->dev, memory);
-  return memory;
-}
-
 /* The device's stream; makes the device the thread's current one. For every launch and copy. */
 cudaStream_t vg_cuda_stream(vg_device *d);
 vg_status vg_cuda_lt(cublasLtHandle_t *out, vg_device *d);
@@ -94,6 +100,8 @@ typedef struct vg_cuda_dynamic_values {
 } vg_cuda_dynamic_values;
 
 bool vg_cuda_capturing(const vg_device *d);
+/* While a step is captured: what comes now waits for all branches. */
+vg_status vg_cuda_join(vg_device *d);
 /* While a step is captured: the weights that were prepared before, and those of them which the
    recording relies on. */
 struct vg_cuda_kept *vg_cuda_outer_weights(const vg_device *d);

@@ -171,7 +171,7 @@ vg_status vg_cuda_weight(const void **out, vg_device *d, const vg_tensor *w, vg_
   bool is_new;
   kept *e;
   vg_status st;
-  vg_cuda_touch(d, vg_data(w));
+  vg_cuda_touch(d, vg_data(w), false);
   if (is_flat(w, form)) {
     form = (vg_cuda_form){.bf16 = form.bf16};
     n = extent(w);

@@ -17,7 +17,7 @@ typedef struct vg_pool {
   vg_device *dev;
   struct vg_pool *parent; /* NULL: blocks come from the device */
   bool dropped;           /* a child that waits for its last block */
-  int fresh;              /* 1 + the size class that is not used again */
+  int lasting;            /* 1 + the size class of blocks to last; 0: none */
   block *free[CLASSES];
   block *spare; /* headers without a block */
   vg_pool_stats stats;
@@ -111,9 +111,9 @@ void vg_pool_free(vg_pool *p) {
   vg_free(p);
 }
 
-void vg_pool_want_fresh(vg_device *dev, size_t bytes) {
+void vg_pool_want_lasting(vg_device *dev, size_t bytes) {
   size_t rounded;
-  if (dev->pool->parent) dev->pool->fresh = bytes ? 1 + size_class(bytes, &rounded) : 0;
+  if (dev->pool->parent) dev->pool->lasting = bytes ? 1 + size_class(bytes, &rounded) : 0;
 }
 
 void vg_pool_drop_child(vg_pool *p) {
@@ -161,12 +161,12 @@ vg_status vg_buf_take_from(vg_buf *out, vg_pool *p, size_t bytes) {
   vg_device *dev = p->dev;
   size_t rounded;
   int cls;
-  bool fresh;
+  bool lasting;
   void *ptr;
   if (bytes > (size_t)1 << 46) return refuse(p, bytes);
   cls = size_class(bytes, &rounded);
-  ptr = p->fresh == 1 + cls ? NULL : pop(p, cls, rounded);
-  fresh = !ptr;
+  lasting = p->lasting == 1 + cls;
+  ptr = lasting ? NULL : pop(p, cls, rounded);
   if (!ptr) ptr = from_device(p, rounded);
   if (!ptr) return refuse(p, rounded);
   p->stats.taken++;
@@ -174,7 +174,7 @@ vg_status vg_buf_take_from(vg_buf *out, vg_pool *p, size_t bytes) {
   p->stats.live_blocks++;
   if (p->stats.live > p->stats.peak) p->stats.peak = p->stats.live;
   if (p->stats.live > p->collect_at) dev->ctx->want_collect = true;
-  *out = (vg_buf){.dev = dev, .ptr = ptr, .bytes = rounded, .pool = p, .fresh = fresh};
+  *out = (vg_buf){.dev = dev, .ptr = ptr, .bytes = rounded, .pool = p, .lasting = lasting};
   return VG_OK;
 }
 

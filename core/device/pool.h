@@ -11,7 +11,7 @@ typedef struct vg_buf {
   void *ptr;
   size_t bytes;         /* capacity, at least what was asked for */
   struct vg_pool *pool; /* where it came from and goes back to */
-  bool fresh;           /* nobody had it from this pool before */
+  bool lasting;         /* see vg_pool_want_lasting */
 } vg_buf;
 
 typedef struct vg_pool_stats {
@@ -30,9 +30,10 @@ VG_API void vg_pool_free(struct vg_pool *pool); /* gives everything cached back 
    dropped pool ends when its last block was given back. */
 VG_API vg_status vg_pool_new_child(struct vg_pool **out, struct vg_pool *parent);
 VG_API void vg_pool_drop_child(struct vg_pool *pool); /* NULL is fine */
-/* Requests of about so many bytes get fresh blocks while the device's pool is a child, until the
-   next call; 0: none. Of a captured step they keep their contents until its next launch. */
-VG_API void vg_pool_want_fresh(vg_device *dev, size_t bytes);
+/* Requests of about so many bytes get blocks that nobody had before while the device's pool is a
+   child, until the next call; 0: none. What outlives a captured step (gradients) lies there until
+   its next launch. */
+VG_API void vg_pool_want_lasting(vg_device *dev, size_t bytes);
 
 /* Takes a block for at least `bytes`. VG_ENOMEM when the limit or the device refuses, after cached
    blocks were given back. */

@@ -129,9 +129,9 @@ vg_status vg_grad_norm_tensor(vg_tensor **norm, vg_tensor **squares, int n,
   if (!d) return vg_fail(VG_EINVAL, "gradient norm: of no parameters");
   if (!d->be->optim || !d->be->optim->squares || !d->be->optim->root)
     return vg_unsupported(d, "gradient norm on the device");
-  vg_pool_want_fresh(d, sizeof(int64_t)); /* a step may read it later */
+  vg_pool_want_lasting(d, sizeof(int64_t)); /* a step may read it later */
   st = vg_new(&sum.t, d, VG_I64, 1, &one);
-  vg_pool_want_fresh(d, 0);
+  vg_pool_want_lasting(d, 0);
   VG_TRY(st);
   VG_TRY(vg_new(&root, d, VG_F32, 0, NULL));
   VG_TRY(each_batch(n, params, device_squares, false, &sum));
