@@ -130,9 +130,10 @@ cudaError_t vg_cuda_topk(void *values, int64_t *indices, const void *x, int dtyp
 
 /* ---- norm.cu ---- */
 
-/* One batch normalisation over images x pixels = rows, of f32 or (half) bf16. */
+/* One batch normalisation over images x pixels, of f32 or (half) bf16. */
 typedef struct vg_cuda_bn {
-  int64_t images, channels, pixels, rows;
+  int64_t images, channels, pixels;
+  int64_t rows;          /* NHWC: what is walked over, all pixels or squares of them */
   int64_t chunks, chunk; /* NHWC: rows of a chunk, plain: images */
   int width;             /* NHWC: columns of a block */
   bool nhwc, half;
@@ -150,6 +151,13 @@ cudaError_t vg_cuda_bn_fwd(const vg_cuda_bn *b, void *y, const void *x, double *
 cudaError_t vg_cuda_bn_bwd(const vg_cuda_bn *b, void *gx, const void *gy, const void *x,
                            double *part, float *coefficients, float *gweight, float *gbias,
                            cudaStream_t stream);
+/* The parts of both that do not depend on what is done with the result. Mean and invstd of x, which
+   can be walked by lines: */
+cudaError_t vg_cuda_bn_stats(const vg_cuda_bn *b, const void *x, double *part, float *running_mean,
+                             float *running_var, cudaStream_t stream);
+/* and coefficients, gweight and gbias (or NULL) from the chunks' sums (NULL: nobody needs them). */
+cudaError_t vg_cuda_bn_finish(const vg_cuda_bn *b, const double *part, float *coefficients,
+                              float *gweight, float *gbias, cudaStream_t stream);
 
 /* ---- pool.cu ---- */
 
