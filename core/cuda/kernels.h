@@ -159,6 +159,24 @@ cudaError_t vg_cuda_bn_stats(const vg_cuda_bn *b, const void *x, double *part, f
 cudaError_t vg_cuda_bn_finish(const vg_cuda_bn *b, const double *part, float *coefficients,
                               float *gweight, float *gbias, cudaStream_t stream);
 
+/* ---- norm_max.cu: and the maximum of windows of 2 x 2 behind it; NHWC, by lines ---- */
+
+typedef struct vg_cuda_bn_windows {
+  vg_cuda_bn b; /* rows: squares of 2 x 2 pixels, those that are cut at an odd edge as well */
+  int64_t h, w; /* of x's map */
+  bool small;   /* fewer than 2^31 elements */
+} vg_cuda_bn_windows;
+
+/* arg: a place for each output, NULL when no backward follows. */
+cudaError_t vg_cuda_bn_max_fwd(const vg_cuda_bn_windows *m, void *y, uint8_t *arg, const void *x,
+                               cudaStream_t stream);
+/* part: chunks x 2 x channels, for vg_cuda_bn_finish. */
+cudaError_t vg_cuda_bn_max_sums(const vg_cuda_bn_windows *m, const void *gy, const uint8_t *arg,
+                                const void *x, double *part, cudaStream_t stream);
+cudaError_t vg_cuda_bn_max_bwd(const vg_cuda_bn_windows *m, void *gx, const void *gy,
+                               const uint8_t *arg, const void *x, const float *coefficients,
+                               cudaStream_t stream);
+
 /* ---- pool.cu ---- */
 
 /* One pooling, x: images x channels x h x w, y: ... x p x q, f32 or (half) bf16, NHWC or plain. */
