@@ -92,6 +92,18 @@ __device__ inline void vg_store(vg_bf16 *p, const float *in) {
     __stwb((uint4 *)p, make_uint4(vg_bf16_pair(in[0], in[1]), vg_bf16_pair(in[2], in[3]),
                                   vg_bf16_pair(in[4], in[5]), vg_bf16_pair(in[6], in[7])));
 }
+/* A line of values becomes what memory of T would give back. */
+template <typename T>
+__device__ inline void vg_round(float *v) {
+  if constexpr (sizeof(T) == 2) {
+#pragma unroll
+    for (int i = 0; i < vg_line<T>::size; i += 2) {
+      uint32_t w = vg_bf16_pair(v[i], v[i + 1]);
+      v[i] = vg_from_bits(w << 16);
+      v[i + 1] = vg_from_bits(w & 0xffff0000u);
+    }
+  }
+}
 /* As many bytes as the line they come from had elements. */
 template <int N>
 __device__ inline void vg_store(uint8_t *p, const float *in) {

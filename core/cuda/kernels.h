@@ -130,9 +130,10 @@ cudaError_t vg_cuda_topk(void *values, int64_t *indices, const void *x, int dtyp
 
 /* ---- norm.cu ---- */
 
-/* One batch normalisation over images x pixels = rows, of f32 or (half) bf16. */
+/* One batch normalisation over images x pixels, of f32 or (half) bf16. */
 typedef struct vg_cuda_bn {
-  int64_t images, channels, pixels, rows;
+  int64_t images, channels, pixels;
+  int64_t rows;          /* NHWC: what is walked over, all pixels or squares of them */
   int64_t chunks, chunk; /* NHWC: rows of a chunk, plain: images */
   int width;             /* NHWC: columns of a block */
   bool nhwc, half;
@@ -150,6 +151,31 @@ cudaError_t vg_cuda_bn_fwd(const vg_cuda_bn *b, void *y, const void *x, double *
 cudaError_t vg_cuda_bn_bwd(const vg_cuda_bn *b, void *gx, const void *gy, const void *x,
                            double *part, float *coefficients, float *gweight, float *gbias,
                            cudaStream_t stream);
+/* The parts of both that do not depend on what is done with the result. Mean and invstd of x, which
+   can be walked by lines: */
+cudaError_t vg_cuda_bn_stats(const vg_cuda_bn *b, const void *x, double *part, float *running_mean,
+                             float *running_var, cudaStream_t stream);
+/* and coefficients, gweight and gbias (or NULL) from the chunks' sums (NULL: nobody needs them). */
+cudaError_t vg_cuda_bn_finish(const vg_cuda_bn *b, const double *part, float *coefficients,
+                              float *gweight, float *gbias, cudaStream_t stream);
+
+/* ---- norm_max.cu: and the maximum of windows of 2 x 2 behind it; NHWC, by lines ---- */
+
+typedef struct vg_cuda_bn_windows {
+  vg_cuda_bn b; /* rows: squares of 2 x 2 pixels, those that are cut at an odd edge as well */
+  int64_t h, w; /* of x's map */
+  bool small;   /* fewer than 2^31 elements */
+} vg_cuda_bn_windows;
+
+/* arg: a place for each output, NULL when no backward follows. */
+cudaError_t vg_cuda_bn_max_fwd(const vg_cuda_bn_windows *m, void *y, uint8_t *arg, const void *x,
+                               cudaStream_t stream);
+/* part: chunks x 2 x channels, for vg_cuda_bn_finish. */
+cudaError_t vg_cuda_bn_max_sums(const vg_cuda_bn_windows *m, const void *gy, const uint8_t *arg,
+                                const void *x, double *part, cudaStream_t stream);
+cudaError_t vg_cuda_bn_max_bwd(const vg_cuda_bn_windows *m, void *gx, const void *gy,
+                               const uint8_t *arg, const void *x, const float *coefficients,
+                               cudaStream_t stream);
 
 /* ---- pool.cu ---- */
 

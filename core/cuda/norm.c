@@ -6,16 +6,19 @@ static bool accepts(const vg_layout *l) { return l == &vg_cuda_nhwc; }
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
+/* Elements of 16 bytes. */
+static int64_t line_of(const vg_tensor *t) { return t->dtype == VG_BF16 ? 8 : 4; }
+
 static bool aligned(const vg_tensor *t) { return !t || ((uintptr_t)vg_cuda_data(t) & 15) == 0; }
 
-/* NHWC: about 512 blocks, whose threads see eight rows or more. */
-static void cut_rows(vg_cuda_bn *b, int64_t line) {
+/* NHWC: about 512 blocks, whose threads see as many rows as `deep` or more. */
+static void cut_rows(vg_cuda_bn *b, int64_t line, int64_t deep) {
   int64_t columns = b->channels / line, across, down;
   b->width = 1;
   while (b->width < 64 && b->width < columns) b->width *= 2;
   across = parts(columns, b->width);
   down = 256 / b->width;
-  b->chunk = at_least(parts(b->rows, at_least(512 / across, 1)), down * 8);
+  b->chunk = at_least(parts(b->rows, at_least(512 / across, 1)), down * deep);
   b->chunks = at_least(parts(b->rows, b->chunk), 1);
 }
 
@@ -34,9 +37,25 @@ static void cut_images(vg_cuda_bn *b) {
 static const float *values(const vg_tensor *t) { return t ? vg_cuda_data(t) : NULL; }
 static float *writable(vg_tensor *t) { return t ? vg_cuda_data(t) : NULL; }
 
+typedef struct vectors {
+  const float *weight, *bias;
+  float *mean, *invstd;
+} vectors;
+
+/* Of a forward, which writes mean and invstd; of a backward, which reads them. */
+static vectors made(const vg_tensor *weight, const vg_tensor *bias, vg_tensor *mean,
+                    vg_tensor *invstd) {
+  return (vectors){values(weight), values(bias), vg_cuda_data(mean), vg_cuda_data(invstd)};
+}
+static vectors given(const vg_tensor *weight, const vg_tensor *bias, const vg_tensor *mean,
+                     const vg_tensor *invstd) {
+  return (vectors){values(weight), values(bias), (float *)(uintptr_t)vg_cuda_data(mean),
+                   (float *)(uintptr_t)vg_cuda_data(invstd)};
+}
+
 /* `other` and `third`: what is walked together with x. */
 static vg_cuda_bn describe(const vg_tensor *x, const vg_tensor *other, const vg_tensor *third,
-                           const vg_norm *p) {
+                           vectors t, const vg_norm *p) {
   vg_cuda_bn b = {.images = x->shape[0],
                   .channels = x->shape[1],
                   .pixels = x->shape[2] * x->shape[3],
@@ -45,16 +64,25 @@ static vg_cuda_bn describe(const vg_tensor *x, const vg_tensor *other, const vg_
                   .training = p->training,
                   .relu = p->relu,
                   .eps = p->eps,
-                  .momentum = p->momentum};
-  int64_t line = b.half ? 8 : 4;
+                  .momentum = p->momentum,
+                  .weight = t.weight,
+                  .bias = t.bias,
+                  .mean = t.mean,
+                  .invstd = t.invstd};
+  int64_t line = line_of(x);
   b.rows = b.images * b.pixels;
   b.line = (b.nhwc ? b.channels : b.pixels) % line == 0 && aligned(x) && aligned(other) &&
            aligned(third);
   if (b.nhwc)
-    cut_rows(&b, b.line ? line : 1);
+    cut_rows(&b, b.line ? line : 1, 8);
   else
     cut_images(&b);
   return b;
+}
+
+/* Bytes of two sums for every chunk. */
+static size_t sums_size(const vg_cuda_bn *b) {
+  return (size_t)(b->chunks * b->channels) * 2 * sizeof(double);
 }
 
 static vg_status bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *weight,
@@ -66,12 +94,8 @@ static vg_status bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg
   void *part;
   vg_status st;
   if (x->n == 0) return VG_OK;
-  b = describe(x, y, NULL, p);
-  b.weight = values(weight);
-  b.bias = values(bias);
-  b.mean = vg_cuda_data(mean);
-  b.invstd = vg_cuda_data(invstd);
-  VG_TRY(vg_cuda_scratch(&part, &work, d, (size_t)(b.chunks * b.channels) * 2 * sizeof(double)));
+  b = describe(x, y, NULL, made(weight, bias, mean, invstd), p);
+  VG_TRY(vg_cuda_scratch(&part, &work, d, sums_size(&b)));
   VG_TRY(VG_CUDA(vg_cuda_bn_fwd(&b, vg_cuda_data(y), vg_cuda_data(x), part, writable(running_mean),
                                 writable(running_var), s)));
 done:
@@ -98,12 +122,8 @@ static vg_status bn_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tens
     st = zero(d, gbias);
     goto done;
   }
-  b = describe(x, gy, gx, p);
-  b.weight = values(weight);
-  b.bias = values(bias);
-  b.mean = (float *)(uintptr_t)vg_cuda_data(mean);
-  b.invstd = (float *)(uintptr_t)vg_cuda_data(invstd);
-  sums = (size_t)(b.chunks * b.channels) * 2 * sizeof(double);
+  b = describe(x, gy, gx, given(weight, bias, mean, invstd), p);
+  sums = sums_size(&b);
   VG_TRY(vg_cuda_scratch(&part, &work, d, sums + (size_t)b.channels * 3 * sizeof(float)));
   VG_TRY(VG_CUDA(vg_cuda_bn_bwd(&b, gx ? vg_cuda_data(gx) : NULL, vg_cuda_data(gy), vg_cuda_data(x),
                                 part, (float *)(void *)((char *)part + sums), writable(gweight),
@@ -113,4 +133,77 @@ done:
   return st;
 }
 
-const vg_norm_vt vg_cuda_norm = {.accepts = accepts, .bn_fwd = bn_fwd, .bn_bwd = bn_bwd};
+/* ---- with the maximum of windows of 2 x 2 ---- */
+
+/* Nothing in a layout is a view, so that y, gy and gx are aligned as well. */
+static bool bn_pools(const vg_tensor *x, const vg_pool2d *o) {
+  if (x->layout != &vg_cuda_nhwc || x->n == 0 || x->shape[1] % line_of(x) || !aligned(x))
+    return false;
+  return vg_cuda_halves(o) && !(o->ceil_mode && (x->shape[2] % 2 || x->shape[3] % 2));
+}
+
+/* The walk over squares, of which a thread sees two or more. */
+static vg_cuda_bn_windows describe_max(const vg_cuda_bn *b, const vg_tensor *x) {
+  vg_cuda_bn_windows m = {
+      .b = *b, .h = x->shape[2], .w = x->shape[3], .small = x->n < (int64_t)1 << 31};
+  VG_ASSERT(b->line);
+  m.b.rows = b->images * ((m.h + 1) / 2) * ((m.w + 1) / 2);
+  cut_rows(&m.b, line_of(x), 2);
+  return m;
+}
+
+static vg_status bn_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_tensor *weight,
+                            const vg_tensor *bias, vg_tensor *running_mean, vg_tensor *running_var,
+                            vg_tensor *mean, vg_tensor *invstd, vg_buf *ws, const vg_norm *p,
+                            const vg_pool2d *pool) {
+  cudaStream_t s = vg_cuda_stream(d);
+  vg_cuda_bn b = describe(x, y, NULL, made(weight, bias, mean, invstd), p);
+  vg_cuda_bn_windows m = describe_max(&b, x);
+  vg_buf work = {0};
+  void *part;
+  vg_status st;
+  (void)pool;
+  if (ws) VG_TRY(vg_cuda_take(ws, d, (size_t)y->n + 1));
+  VG_TRY(vg_cuda_scratch(&part, &work, d, sums_size(&b)));
+  VG_TRY(VG_CUDA(vg_cuda_bn_stats(&b, vg_cuda_data(x), part, writable(running_mean),
+                                  writable(running_var), s)));
+  VG_TRY(VG_CUDA(vg_cuda_bn_max_fwd(&m, vg_cuda_data(y), ws ? ws->ptr : NULL, vg_cuda_data(x), s)));
+done:
+  vg_buf_give(&work);
+  return st;
+}
+
+static vg_status bn_max_bwd(vg_device *d, vg_tensor *gx, vg_tensor *gweight, vg_tensor *gbias,
+                            const vg_tensor *gy, const vg_tensor *x, const vg_tensor *weight,
+                            const vg_tensor *bias, const vg_tensor *mean, const vg_tensor *invstd,
+                            const vg_buf *ws, const vg_norm *p, const vg_pool2d *pool) {
+  cudaStream_t s = vg_cuda_stream(d);
+  vg_cuda_bn b = describe(x, gy, gx, given(weight, bias, mean, invstd), p);
+  vg_cuda_bn_windows m = describe_max(&b, x);
+  bool wanted = p->training || gweight || gbias;
+  size_t sums = sums_size(&m.b);
+  float *coefficients;
+  vg_buf work = {0};
+  void *part;
+  vg_status st;
+  (void)pool;
+  VG_TRY(vg_cuda_scratch(&part, &work, d, sums + (size_t)b.channels * 3 * sizeof(float)));
+  coefficients = (float *)(void *)((char *)part + sums);
+  if (wanted)
+    VG_TRY(VG_CUDA(vg_cuda_bn_max_sums(&m, vg_cuda_data(gy), ws->ptr, vg_cuda_data(x), part, s)));
+  VG_TRY(VG_CUDA(vg_cuda_bn_finish(&m.b, wanted ? part : NULL, coefficients, writable(gweight),
+                                   writable(gbias), s)));
+  if (gx)
+    VG_TRY(VG_CUDA(vg_cuda_bn_max_bwd(&m, vg_cuda_data(gx), vg_cuda_data(gy), ws->ptr,
+                                      vg_cuda_data(x), coefficients, s)));
+done:
+  vg_buf_give(&work);
+  return st;
+}
+
+const vg_norm_vt vg_cuda_norm = {.accepts = accepts,
+                                 .bn_fwd = bn_fwd,
+                                 .bn_bwd = bn_bwd,
+                                 .bn_pools = bn_pools,
+                                 .bn_max_fwd = bn_max_fwd,
+                                 .bn_max_bwd = bn_max_bwd};

@@ -1,81 +1,12 @@
-/* Batch normalisation with an optional ReLU. Statistics and sums come from chunks of rows whose
-   borders depend on the shape alone: floats inside a thread, double from there on, combined in
-   order. NHWC: a thread owns the channels of one line of 16 bytes and walks down the rows; plain: a
-   block owns a channel. */
-#include "cuda/device.h"
+/* Batch normalisation with an optional ReLU. NHWC: a thread owns the channels of one line of 16
+   bytes and walks down the rows; plain: a block owns a channel. */
+#include "cuda/norm_device.h"
 
 namespace {
 
-const int THREADS = 256;
+using namespace vg_bn;
 
-struct lanes_of {
-  const float *mean, *invstd, *weight, *bias;
-};
-
-/* y = (x - mean) * scale + shift, in the forward and where its sign is the mask of the ReLU. */
-__device__ inline float normal(float centred, float scale, float shift) {
-  return fmaf(centred, scale, shift);
-}
-__device__ inline float masked(float g, float centred, float scale, float shift, bool relu) {
-  return relu && !(normal(centred, scale, shift) > 0) ? 0.0f : g;
-}
-
-template <int V>
-__device__ inline void get_lanes(lanes_of k, int64_t c, float *mean, float *scale, float *shift) {
-#pragma unroll
-  for (int i = 0; i < V; i++) {
-    mean[i] = k.mean[c + i];
-    scale[i] = (k.weight ? k.weight[c + i] : 1.0f) * k.invstd[c + i];
-    shift[i] = k.bias ? k.bias[c + i] : 0.0f;
-  }
-}
-
-/* ---- NHWC: blocks of blockDim.x columns (lines of a row) by blockDim.y rows ---- */
-
-struct place {
-  int64_t column, channel, lo, hi; /* rows lo..hi of the chunk */
-  bool inside;
-};
-
-/* The second kernel of a pair takes the chunks backwards: what was read last is still in the cache.
- */
-template <int V>
-__device__ inline place find(const vg_cuda_bn &b, int64_t chunk) {
-  place p;
-  p.column = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
-  p.channel = p.column * V;
-  p.inside = p.channel < b.channels;
-  p.lo = chunk * b.chunk;
-  p.hi = p.lo + b.chunk < b.rows ? p.lo + b.chunk : b.rows;
-  return p;
-}
-
-/* Adds up what the rows of threads of a block hold for each channel, and puts both sums, changed by
-   `finish`, into the chunk's place. All threads call. */
-template <int V, typename F>
-__device__ inline void sum_rows(const vg_cuda_bn &b, const place &p, const float *a, const float *o,
-                                F finish) {
-  __shared__ float sa[V * THREADS], so[V * THREADS];
-  int tx = (int)blockDim.x, ty = (int)blockDim.y,
-      thread = (int)(threadIdx.y * blockDim.x + threadIdx.x);
-#pragma unroll
-  for (int v = 0; v < V; v++) {
-    sa[v * THREADS + thread] = a[v];
-    so[v * THREADS + thread] = o[v];
-  }
-  __syncthreads();
-  for (int i = thread; i < tx * V; i += THREADS) {
-    int v = i / tx, x = i % tx;
-    int64_t c = ((int64_t)blockIdx.x * tx + x) * V + v;
-    double ta = 0, to = 0;
-    if (c >= b.channels) continue;
-    for (int y = 0; y < ty; y++) {
-      ta += (double)sa[v * THREADS + y * tx + x];
-      to += (double)so[v * THREADS + y * tx + x];
-    }
-    finish(c, p, ta, to);
-  }
-}
+/* ---- NHWC ---- */
 
 /* Sum and sum of squared deviations of a chunk, reckoned from its first value. */
 template <typename T, int V>
@@ -104,16 +35,6 @@ __global__ void __launch_bounds__(THREADS) stats_nhwc(vg_cuda_bn b, const T *x, 
     part[chunk * 2 * b.channels + c] = n * k + s;
     part[(chunk * 2 + 1) * b.channels + c] = s2 - s * s / n;
   });
-}
-
-template <int V>
-__device__ inline void normal_line(float *u, const float *mean, const float *scale,
-                                   const float *shift, bool relu) {
-#pragma unroll
-  for (int v = 0; v < V; v++) {
-    u[v] = normal(u[v] - mean[v], scale[v], shift[v]);
-    if (relu) u[v] = u[v] < 0 ? 0.0f : u[v];
-  }
 }
 
 template <typename T, int V>
@@ -155,22 +76,12 @@ __global__ void __launch_bounds__(THREADS)
       float g[V], u[V];
       vg_load<V>(g, gy + r * b.channels + p.channel);
       vg_load<V>(u, x + r * b.channels + p.channel);
-#pragma unroll
-      for (int v = 0; v < V; v++) {
-        float d = u[v] - mean[v], m = masked(g[v], d, scale[v], shift[v], b.relu);
-        sg[v] += m;
-        sx[v] = fmaf(m, d, sx[v]);
-      }
+      add_line<V>(sg, sx, g, u, mean, scale, shift, b.relu);
     }
   }
-  int64_t chunk = blockIdx.y;
-  sum_rows<V>(b, p, sg, sx, [=](int64_t c, const place &, double g, double gx) {
-    part[chunk * 2 * b.channels + c] = g;
-    part[(chunk * 2 + 1) * b.channels + c] = gx;
-  });
+  put_sums<V>(b, p, sg, sx, part);
 }
 
-/* gx = a * g + b * (x - mean) + c; coefficients: 3 x channels. */
 template <typename T, int V>
 __global__ void __launch_bounds__(THREADS)
     bwd_nhwc(vg_cuda_bn b, T *gx, const T *gy, const T *x, lanes_of k, const float *coefficients) {
@@ -178,21 +89,12 @@ __global__ void __launch_bounds__(THREADS)
   float mean[V], scale[V], shift[V], ca[V], cb[V], cc[V];
   if (!p.inside) return;
   get_lanes<V>(k, p.channel, mean, scale, shift);
-#pragma unroll
-  for (int v = 0; v < V; v++) {
-    ca[v] = coefficients[p.channel + v];
-    cb[v] = coefficients[b.channels + p.channel + v];
-    cc[v] = coefficients[2 * b.channels + p.channel + v];
-  }
+  get_coefficients<V>(coefficients, b.channels, p.channel, ca, cb, cc);
   for (int64_t r = p.hi - 1 - threadIdx.y; r >= p.lo; r -= blockDim.y) {
     float g[V], u[V];
     vg_load<V>(g, gy + r * b.channels + p.channel);
     vg_load<V>(u, x + r * b.channels + p.channel);
-#pragma unroll
-    for (int v = 0; v < V; v++) {
-      float d = u[v] - mean[v], m = masked(g[v], d, scale[v], shift[v], b.relu);
-      g[v] = fmaf(ca[v], m, fmaf(cb[v], d, cc[v]));
-    }
+    gradient_line<V>(g, u, mean, scale, shift, ca, cb, cc, b.relu);
     vg_store<V>(gx + r * b.channels + p.channel, g);
   }
 }
@@ -288,10 +190,8 @@ __global__ void __launch_bounds__(THREADS)
     vg_load<V>(g, gy + at);
     vg_load<V>(u, x + at);
 #pragma unroll
-    for (int v = 0; v < V; v++) {
-      float d = u[v] - mean, m = masked(g[v], d, scale, shift, b.relu);
-      g[v] = fmaf(ca, m, fmaf(cb, d, cc));
-    }
+    for (int v = 0; v < V; v++)
+      g[v] = gradient(g[v], u[v] - mean, scale, shift, ca, cb, cc, b.relu);
     vg_store<V>(gx + at, g);
   });
 }
@@ -327,7 +227,7 @@ __global__ void __launch_bounds__(THREADS)
     finish_stats(vg_cuda_bn b, const double *part, float *mean, float *invstd, float *running_mean,
                  float *running_var) {
   int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
-  double n = (double)b.rows, m = (double)b.momentum, centre, squares = 0;
+  double n = (double)(b.images * b.pixels), m = (double)b.momentum, centre, squares = 0;
   centre = sum_of(b, part, c, 0) / n;
   if (c < b.channels)
     for (int64_t k = threadIdx.y; k < b.chunks; k += 8) {
@@ -357,7 +257,7 @@ __global__ void __launch_bounds__(THREADS)
     finish_sums(vg_cuda_bn b, const double *part, lanes_of k, float *coefficients, float *gweight,
                 float *gbias) {
   int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
-  double sg = 0, sx = 0, n = (double)b.rows;
+  double sg = 0, sx = 0, n = (double)(b.images * b.pixels);
   if (part) {
     sg = sum_of(b, part, c, 0);
     sx = sum_of(b, part, c, 1);
@@ -374,28 +274,9 @@ __global__ void __launch_bounds__(THREADS)
 
 /* ---- launching ---- */
 
-struct shape {
-  dim3 grid, block;
-};
-
-template <int V>
-shape shape_of(const vg_cuda_bn *b) {
-  shape s;
-  if (!b->nhwc) {
-    s.grid = dim3((unsigned)b->channels, (unsigned)b->chunks);
-    s.block = dim3(THREADS);
-    return s;
-  }
-  s.block = dim3((unsigned)b->width, (unsigned)(THREADS / b->width));
-  s.grid = dim3((unsigned)((b->channels / V + b->width - 1) / b->width), (unsigned)b->chunks);
-  return s;
-}
-
-lanes_of lanes(const vg_cuda_bn *b) { return lanes_of{b->mean, b->invstd, b->weight, b->bias}; }
-
 template <typename T, int V>
-void launch_fwd(const vg_cuda_bn *b, T *y, const T *x, double *part, float *running_mean,
-                float *running_var, cudaStream_t stream) {
+void launch_stats(const vg_cuda_bn *b, const T *x, double *part, float *running_mean,
+                  float *running_var, cudaStream_t stream) {
   shape s = shape_of<V>(b);
   if (b->training && b->nhwc)
     VG_LAUNCH((stats_nhwc<T, V>), s.grid, s.block, 0, stream, *b, x, part);
@@ -407,10 +288,24 @@ void launch_fwd(const vg_cuda_bn *b, T *y, const T *x, double *part, float *runn
   else
     VG_LAUNCH(eval_stats, vg_blocks(b->channels, THREADS), THREADS, 0, stream, b->channels, b->eps,
               b->mean, b->invstd, running_mean, running_var);
+}
+
+template <typename T, int V>
+void launch_fwd(const vg_cuda_bn *b, T *y, const T *x, double *part, float *running_mean,
+                float *running_var, cudaStream_t stream) {
+  shape s = shape_of<V>(b);
+  launch_stats<T, V>(b, x, part, running_mean, running_var, stream);
   if (b->nhwc)
     VG_LAUNCH((apply_nhwc<T, V>), s.grid, s.block, 0, stream, *b, y, x, lanes(b));
   else
     VG_LAUNCH((apply_plain<T, V>), s.grid, s.block, 0, stream, *b, y, x, lanes(b));
+}
+
+/* part: the sums, or NULL. */
+void launch_finish(const vg_cuda_bn *b, const double *part, float *coefficients, float *gweight,
+                   float *gbias, cudaStream_t stream) {
+  VG_LAUNCH(finish_sums, (unsigned)((b->channels + 31) / 32), dim3(32, 8), 0, stream, *b, part,
+            lanes(b), coefficients, gweight, gbias);
 }
 
 template <typename T, int V>
@@ -422,8 +317,7 @@ void launch_bwd(const vg_cuda_bn *b, T *gx, const T *gy, const T *x, double *par
     VG_LAUNCH((sums_nhwc<T, V>), s.grid, s.block, 0, stream, *b, gy, x, lanes(b), part);
   else if (sums)
     VG_LAUNCH((sums_plain<T, V>), s.grid, s.block, 0, stream, *b, gy, x, lanes(b), part);
-  VG_LAUNCH(finish_sums, (unsigned)((b->channels + 31) / 32), dim3(32, 8), 0, stream, *b,
-            sums ? part : (const double *)NULL, lanes(b), coefficients, gweight, gbias);
+  launch_finish(b, sums ? part : NULL, coefficients, gweight, gbias, stream);
   if (!gx) return;
   if (b->nhwc)
     VG_LAUNCH((bwd_nhwc<T, V>), s.grid, s.block, 0, stream, *b, gx, gy, x, lanes(b), coefficients);
@@ -434,6 +328,21 @@ void launch_bwd(const vg_cuda_bn *b, T *gx, const T *gy, const T *x, double *par
 }  // namespace
 
 extern "C" {
+
+cudaError_t vg_cuda_bn_stats(const vg_cuda_bn *b, const void *x, double *part, float *running_mean,
+                             float *running_var, cudaStream_t stream) {
+  if (b->half)
+    launch_stats<vg_bf16, 8>(b, (const vg_bf16 *)x, part, running_mean, running_var, stream);
+  else
+    launch_stats<float, 4>(b, (const float *)x, part, running_mean, running_var, stream);
+  return cudaGetLastError();
+}
+
+cudaError_t vg_cuda_bn_finish(const vg_cuda_bn *b, const double *part, float *coefficients,
+                              float *gweight, float *gbias, cudaStream_t stream) {
+  launch_finish(b, part, coefficients, gweight, gbias, stream);
+  return cudaGetLastError();
+}
 
 cudaError_t vg_cuda_bn_fwd(const vg_cuda_bn *b, void *y, const void *x, double *part,
                            float *running_mean, float *running_var, cudaStream_t stream) {

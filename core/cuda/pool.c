@@ -16,6 +16,11 @@ static int64_t widest(int64_t in, int64_t out, vg_window_rule r) {
   return most;
 }
 
+bool vg_cuda_halves(const vg_pool2d *o) {
+  return !o->adaptive && o->kernel[0] == 2 && o->kernel[1] == 2 && o->stride[0] == 2 &&
+         o->stride[1] == 2 && !o->pad[0] && !o->pad[1];
+}
+
 static vg_cuda_pooling describe(const vg_tensor *x, const vg_tensor *y, const vg_pool2d *o) {
   vg_cuda_pooling p = {.channels = x->shape[1],
                        .h = x->shape[2],
@@ -33,8 +38,7 @@ static vg_cuda_pooling describe(const vg_tensor *x, const vg_tensor *y, const vg
   tall = widest(p.h, p.p, p.rule[0]);
   p.width = (int32_t)widest(p.w, p.q, p.rule[1]);
   p.wide = tall * p.width > 256;
-  p.square2 = !o->adaptive && o->kernel[0] == 2 && o->kernel[1] == 2 && o->stride[0] == 2 &&
-              o->stride[1] == 2 && !o->pad[0] && !o->pad[1] && 2 * p.p <= p.h && 2 * p.q <= p.w;
+  p.square2 = vg_cuda_halves(o) && 2 * p.p <= p.h && 2 * p.q <= p.w;
   p.line = p.nhwc && p.channels % (p.half ? 8 : 4) == 0 && aligned(x) && aligned(y);
   p.small = most < (int64_t)1 << 31;
   return p;

@@ -1,7 +1,7 @@
 /* Pooling. Forward: a thread an output (NHWC: a line of channels); backward: a thread an input,
-   which adds up the windows that hold it in the order of the outputs. Maximum as PyTorch's: the
-   first of equals, NaN wins (the last one), a window of -inf gives its first element. */
-#include "cuda/device.h"
+   which adds up the windows that hold it in the order of the outputs. A window of -inf gives its
+   first element. */
+#include "cuda/places.h"
 
 #include <math.h>
 
@@ -46,42 +46,6 @@ __device__ inline int64_t pixel(const vg_cuda_pooling &p, const spot &s, int64_t
   return NHWC ? at * p.channels + s.lane : at;
 }
 
-/* Eight or four bytes at once where they belong to a line. */
-template <int V, typename A>
-__device__ inline void put_places(A *arg, const int32_t *at) {
-  if constexpr (sizeof(A) == 1 && V > 1) {
-    uint32_t w[V / 4];
-#pragma unroll
-    for (int v = 0; v < V; v += 4)
-      w[v / 4] = (uint32_t)at[v] | (uint32_t)at[v + 1] << 8 | (uint32_t)at[v + 2] << 16 |
-                 (uint32_t)at[v + 3] << 24;
-    if constexpr (V == 4)
-      *(uint32_t *)arg = w[0];
-    else
-      *(uint2 *)arg = make_uint2(w[0], w[1]);
-  } else {
-#pragma unroll
-    for (int v = 0; v < V; v++) arg[v] = (A)at[v];
-  }
-}
-template <int V, typename A>
-__device__ inline void get_places(int32_t *at, const A *arg) {
-  if constexpr (sizeof(A) == 1 && V > 1) {
-    uint32_t w[V / 4];
-    if constexpr (V == 4) {
-      w[0] = *(const uint32_t *)arg;
-    } else {
-      uint2 both = *(const uint2 *)arg;
-      w[0] = both.x, w[1] = both.y;
-    }
-#pragma unroll
-    for (int v = 0; v < V; v++) at[v] = (int32_t)(w[v / 4] >> (8 * (v % 4)) & 255u);
-  } else {
-#pragma unroll
-    for (int v = 0; v < V; v++) at[v] = (int32_t)arg[v];
-  }
-}
-
 /* arg: places in the window, (row - from) * width + column - from; NULL: no backward follows. */
 template <typename T, typename A, bool NHWC, int V>
 __global__ void __launch_bounds__(THREADS) max_fwd(vg_cuda_pooling p, T *y, A *arg, const T *x) {
@@ -100,10 +64,10 @@ __global__ void __launch_bounds__(THREADS) max_fwd(vg_cuda_pooling p, T *y, A *a
         vg_load<V>(u, x + pixel<NHWC>(p, s, r, c, p.h, p.w));
 #pragma unroll
         for (int v = 0; v < V; v++)
-          if (u[v] > best[v] || u[v] != u[v]) best[v] = u[v], at[v] = here;
+          if (vg_wins(u[v], best[v])) best[v] = u[v], at[v] = here;
       }
     vg_store<V>(y + i * V, best);
-    if (arg) put_places<V>(arg + i * V, at);
+    if (arg) vg_put_places<V>(arg + i * V, at);
   }
 }
 
@@ -119,16 +83,9 @@ __global__ void __launch_bounds__(THREADS)
     int32_t at[V];
 #pragma unroll
     for (int k = 0; k < 4; k++) vg_load<V>(u[k], from + step[k]);
-#pragma unroll
-    for (int v = 0; v < V; v++) {
-      best[v] = u[0][v];
-      at[v] = 0;
-#pragma unroll
-      for (int k = 1; k < 4; k++)
-        if (u[k][v] > best[v] || u[k][v] != u[k][v]) best[v] = u[k][v], at[v] = k;
-    }
+    vg_max_of_four<V>(best, at, u);
     vg_store<V>(y + i * V, best);
-    if (arg) put_places<V>(arg + i * V, at);
+    if (arg) vg_put_places<V>(arg + i * V, at);
   }
 }
 
@@ -170,7 +127,7 @@ __global__ void __launch_bounds__(THREADS)
         int64_t o = pixel<NHWC>(p, s, r, c, p.p, p.q);
         float g[V];
         vg_load<V>(g, gy + o);
-        get_places<V>(at, arg + o);
+        vg_get_places<V>(at, arg + o);
 #pragma unroll
         for (int v = 0; v < V; v++) sum[v] += at[v] == here ? g[v] : 0.0f;
       }
@@ -189,7 +146,7 @@ __global__ void __launch_bounds__(THREADS)
     float g[V], part[4][V], none[V];
     int32_t at[V];
     vg_load<V>(g, gy + i * V);
-    get_places<V>(at, arg + i * V);
+    vg_get_places<V>(at, arg + i * V);
 #pragma unroll
     for (int v = 0; v < V; v++) {
       none[v] = 0;

@@ -2,64 +2,21 @@
 -- behind it, forward and backward, and the pass is taken where it should be.
 local core = require "vgg.core"
 local vgg = require "vgg"
+local pooled = require "tests.support.pooled"
 local nn = vgg.nn
 
--- An activation as convolutions leave it, of the values of t (those bf16 holds): a norm may find
--- the sums that the convolution left, or (touched) not.
-local function activation(t, touched)
-  local c, rows = t.shape[2], {}
-  for i = 1, c do
-    rows[i] = {}
-    for j = 1, c do rows[i][j] = { { i == j and 1 or 0 } } end
-  end
-  local y = core.autocast("bf16", t.conv2d, t, { weight = core.tensor(rows) })
-  return (touched and y * 1 or y):detach()
-end
-
--- A norm with unlike parameters; shift: added to all of its results.
-local function norm_of(channels, shift)
-  local norm = nn.BatchNorm2d { channels }
-  core.no_grad(function()
-    norm.weight:copy_(core.randn { channels })
-    norm.bias:copy_(core.randn { channels } * 0.3 + (shift or 0))
-    norm.running_mean:copy_(core.randn { channels } * 0.2)
-    norm.running_var:copy_(core.randn({ channels }):square() + 0.5)
-  end)
-  return norm
-end
-
-local function copy_of(norm)
-  local copy = nn.BatchNorm2d { norm.weight.shape[1] }
-  copy:load_state_dict(norm:state_dict())
-  copy:train(norm.training)
-  for name, p in norm:named_parameters() do copy:get(name):requires_grad_(p.requires_grad) end
-  return copy
-end
-
--- The calls of an operation while fn runs, by its name.
-local function calls_in(fn)
-  local calls = {}
-  core.profile.start()
-  local ok, why = pcall(fn)
-  local rows = core.profile.rows()
-  core.profile.stop()
-  if not ok then error(why, 0) end
-  for _, r in ipairs(rows) do calls[r.op] = (calls[r.op] or 0) + r.calls end
-  return calls
-end
+local activation, norm_of, copy_of = pooled.activation, pooled.norm, pooled.copy
+local calls_in = pooled.calls_in
 
 local function bits(t) return t and t:tobytes() or "none" end
 
--- Everything a step leaves, by name: forward(x) is run on x, which wants a gradient or not.
-local function traces(norm, x, cotangent, wants, forward)
-  local leaf = x:detach()
-  if wants then leaf:requires_grad_() end
-  local y = forward(leaf)
-  if y.requires_grad then y:backward(cotangent) end
-  local found = { y = bits(y), x = bits(leaf.grad) }
-  for name, p in norm:named_parameters() do found[name] = bits(p.grad) end
-  for name, b in norm:named_buffers() do found[name] = bits(b) end
-  return found, y
+-- The bits of everything a step leaves, by name ("none": no gradient).
+local function traces(norm, ...)
+  local found, out = pooled.left_by(norm, ...), {}
+  for _, name in ipairs { "y", "x" } do out[name] = bits(found[name]) end
+  for name in norm:named_parameters() do out[name] = bits(found[name]) end
+  for name in norm:named_buffers() do out[name] = bits(found[name]) end
+  return out
 end
 
 -- options: frozen, detached (x wants no gradient), apart (the two run one after the other).

@@ -73,6 +73,10 @@ describe("the emulated GPU", function()
     local count = calls(report)
     assert.equals(count.cudaGraphInstantiate, 1)
     assert.is_true(count.cudaGraphLaunch >= 3) -- of 6 steps; the first ones are eager
+    for _, kernel in ipairs { "fwd", "sums", "bwd" } do -- a norm, ReLU and pooling is one pass
+      assert.is_true(count[("kernel (norm_max_%s<T, V>)"):format(kernel)] >= 10, kernel)
+    end
+    for name in pairs(count) do assert.is_nil(name:match "^kernel %(max_%w+_2x2", name) end
   end)
 
   it("runs the benchmark's program", function()

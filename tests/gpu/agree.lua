@@ -5,11 +5,12 @@ local json = require "vgg.json"
 local vgg = require "vgg"
 local core = vgg.core
 local parity = require "tests.support.parity"
+local pooled = require "tests.support.pooled"
 
 local device = arg[1] or "cuda"
 local bounds = { f32 = 1e-4, tf32 = 1e-3, bf16 = 1e-2 }
 
-local cases = {} -- { name, inputs = { shape... }, fn(inputs...) -> y, only = precision }
+local cases = {} -- { name, inputs = { shape... }, fn(inputs...) -> y [, parameters], ... }
 local function case(name, shapes, fn, o)
   o = o or {}
   cases[#cases + 1] = { name = name, shapes = shapes, fn = fn, low = o.low, high = o.high,
@@ -75,6 +76,14 @@ for _, size in ipairs { 32, 2 } do
     return x:batch_norm2d { weight = w, bias = b, training = true }
   end)
 end
+-- One pass where x comes as a convolution leaves it, two on the CPU.
+for _, s in ipairs { { 4, 64, 16, 16 }, { 4, 16, 9, 7 } } do
+  case("norm2d and max_pool2d at " .. s[3], { s }, function(x)
+    local norm = pooled.norm(s[2]):to(x.device)
+    local y = x:conv2d { weight = pooled.identity(s[2]):to(x.device) }
+    return norm._layer:forward(y, true, { kernel = 2 }), norm:parameters()
+  end)
+end
 case("max_pool2d", { { 4, 16, 8, 8 } }, function(x) return x:max_pool2d { kernel = 2 } end)
 case("max_pool2d overlapping", { { 2, 5, 9, 9 } }, function(x)
   return x:max_pool2d { kernel = 3, stride = 2, pad = 1 }
@@ -94,12 +103,15 @@ local function run(c, where, precision)
     inputs[i] = inputs[i]:to(where):detach():requires_grad_()
   end
   core.device.set_tf32(precision == "tf32")
-  local y = core.autocast(precision == "bf16" and "bf16" or "f32", c.fn, unpack(inputs))
+  core.manual_seed(11)
+  local y, parameters = core.autocast(precision == "bf16" and "bf16" or "f32", c.fn,
+    unpack(inputs))
   core.device.set_tf32(false)
   local flat = y:to "float32"
   flat:backward(parity.tensor(parity.draw(5, y.numel), y.shape):to(where))
   local out = { parity.flat(flat:cpu()) }
   for i = 1, #inputs do out[i + 1] = parity.flat(inputs[i].grad:cpu()) end
+  for _, p in ipairs(parameters or {}) do out[#out + 1] = parity.flat(p.grad:cpu()) end
   return out
 end
 
