@@ -18,7 +18,13 @@ TORCH = {
     "compile": "PyTorch bf16 AMP channels_last, compile max-autotune",
     "graph": "PyTorch bf16 AMP channels_last, CUDA graph",
 }
-OURS = {"bf16-mixed": "vgglua bf16-mixed", "tf32": "vgglua tf32", "32": "vgglua f32"}
+OURS = {  # name -> title, precision, environment
+    "bf16-mixed": ("vgglua bf16-mixed", "bf16-mixed", {}),
+    "at-once": ("vgglua bf16-mixed, no late updates", "bf16-mixed", {"VGG_CUDA_LATE": "0"}),
+    "launches": ("vgglua bf16-mixed, step by step", "bf16-mixed", {"VGG_REPLAY": "0"}),
+    "tf32": ("vgglua tf32", "tf32", {}),
+    "32": ("vgglua f32", "32", {}),
+}
 
 
 class Child:
@@ -135,13 +141,13 @@ def main():
     wanted, children = args.only.split(","), []
     for name in wanted:
         if name in OURS:
-            command = [args.vgglua, "tests/bench/gpu_step.lua", args.device, str(args.batch), name]
-            title = OURS[name]
+            title, precision, env = OURS[name]
+            command = [args.vgglua, "tests/bench/gpu_step.lua", args.device, str(args.batch), precision]
         else:
             command = [sys.executable, os.path.abspath(__file__), "--device", args.device, "--batch", str(args.batch),
                        "--child", name]
-            title = TORCH[name]
-        children.append(Child(name, title, command, dict(os.environ), 600))
+            title, env = TORCH[name], {}
+        children.append(Child(name, title, command, {**os.environ, **env}, 600))
     for c in children:
         c.run(max(1, args.steps // 4), keep=False)
     for _ in range(args.rounds):

@@ -1,5 +1,12 @@
 -- Steps of a small net, recorded or one by one, with what people do between and inside of them:
--- recorded.lua DEVICE PRECISION SCENARIO true|false (recorded). Prints what they came to.
+-- recorded.lua DEVICE PRECISION SCENARIO true|false (recorded). Prints what they came to, or,
+-- without arguments, the names of the scenarios.
+local scenarios = { "plain", "unclipped", "sgd", "changed", "inside", "frozen", "read", "moments",
+  "rate", "two", "mixed" }
+if not arg[1] then
+  print(table.concat(scenarios, " "))
+  return
+end
 local vgg = require "vgg"
 local core, nn = vgg.core, vgg.nn
 local device, precision, scenario, record = arg[1], arg[2], arg[3], arg[4] == "true"
