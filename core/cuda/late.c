@@ -88,9 +88,12 @@ static void divide(late *l) {
   }
 }
 
-/* Enough to keep the memory busy, and room beside them for the convolutions. */
+/* A third of the multiprocessors, or VGG_CUDA_LATE_BLOCKS: convolutions fill one each, and beside
+   them there is no room. */
 static unsigned blocks_of(const vg_cuda_priv *p, const group *g) {
-  int64_t most = 2 * (int64_t)p->sms;
+  const char *text = getenv("VGG_CUDA_LATE_BLOCKS");
+  int64_t most = text && *text ? strtoll(text, NULL, 10) : (p->sms + 2) / 3;
+  if (most < 1) most = 1;
   return (unsigned)(g->pieces < most ? g->pieces : most);
 }
 

@@ -4,7 +4,7 @@
 
 namespace {
 
-const int THREADS = 256;
+const int THREADS = 256, LATE_THREADS = 1024;
 const int64_t PIECE = VG_CUDA_PIECE;
 
 /* Elements first..last of tensor `k`. */
@@ -25,8 +25,9 @@ __device__ inline piece find(const vg_cuda_tensors &t, int64_t i) {
 template <typename L, typename O>
 __device__ inline void each(const vg_cuda_tensors &t, const piece &p, L line, O one) {
   int64_t whole = t.line[p.k] ? p.first + (p.last - p.first) / 4 * 4 : p.first;
-  for (int64_t i = p.first + (int64_t)threadIdx.x * 4; i < whole; i += THREADS * 4) line(i);
-  for (int64_t i = whole + threadIdx.x; i < p.last; i += THREADS) one(i);
+  int threads = (int)blockDim.x;
+  for (int64_t i = p.first + (int64_t)threadIdx.x * 4; i < whole; i += threads * 4) line(i);
+  for (int64_t i = whole + threadIdx.x; i < p.last; i += threads) one(i);
 }
 
 /* The bfloat16 form of what was just stored at p + i. */
@@ -83,7 +84,8 @@ __global__ void __launch_bounds__(THREADS) adam(vg_cuda_tensors t, vg_adam_numbe
   adam_step(t, live ? *live : numbers, clip);
 }
 
-__global__ void __launch_bounds__(THREADS)
+/* Large blocks: few of them keep the memory busy and leave whole multiprocessors to others. */
+__global__ void __launch_bounds__(LATE_THREADS)
     adam_late(const vg_cuda_update *u, const uint64_t *enabled) {
   if (*enabled && u->t.n) adam_step(u->t, *u->numbers, u->clip);
 }
@@ -199,7 +201,7 @@ cudaError_t vg_cuda_adam(const vg_cuda_tensors *t, const vg_adam_numbers *k,
 
 cudaError_t vg_cuda_adam_late(const vg_cuda_update *u, const uint64_t *enabled, unsigned blocks,
                               cudaStream_t stream) {
-  VG_LAUNCH(adam_late, blocks, THREADS, 0, stream, u, enabled);
+  VG_LAUNCH(adam_late, blocks, LATE_THREADS, 0, stream, u, enabled);
   return cudaGetLastError();
 }
 
