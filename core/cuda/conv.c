@@ -2,7 +2,7 @@
    on two branches of the stream. */
 #include "cuda/beside.h"
 #include "cuda/legacy.h"
-#include "cuda/tuner.h"
+#include "cuda/stats.h"
 #include "cuda/weights.h"
 
 #include <stdlib.h>
@@ -140,10 +140,10 @@ done:
   return st;
 }
 
-/* What a pass over y for the bias takes, about. */
-static double bias_ms(const vg_cuda_problem *p) {
-  double bytes = 2.0 * p->n * p->k * p->p * p->q * (p->bf16 ? 2 : 4);
-  return 0.002 + bytes / 2e9;
+/* What a pass over y takes, about. */
+static double pass_ms(const vg_cuda_problem *p, bool writes) {
+  double bytes = (double)p->n * p->k * p->p * p->q * (p->bf16 ? 2 : 4);
+  return 0.002 + (writes ? 2 : 1) * bytes / 2e9;
 }
 
 /* The plan with the bias inside, when it exists and pays; decided once. */
@@ -152,18 +152,68 @@ static vg_status fused_plan(const vg_cuda_plan **out, work *c, const vg_cuda_pla
   vg_status st;
   p.bias = 1;
   VG_TRY(vg_cuda_plan_find(out, c->d, &p, &c->o));
-  if ((*out)->plan && plain->plan && plain->ms > 0 && (*out)->ms > plain->ms + bias_ms(&p))
+  if ((*out)->plan && plain->plan && plain->ms > 0 && (*out)->ms > plain->ms + pass_ms(&p, true))
     vg_cuda_plan_refuse(c->d, *out);
 done:
   return st;
 }
 
-static vg_status run_forward(work *c, bool bias) {
+/* What y and its bias take; 0: not measured. */
+static double usual_ms(const vg_cuda_problem *p, const vg_cuda_plan *plain,
+                       const vg_cuda_plan *fused) {
+  if (fused && fused->plan) return fused->ms;
+  return plain->plan && plain->ms > 0 ? plain->ms + (fused ? pass_ms(p, true) : 0) : 0;
+}
+
+/* The plan that makes the statistics, too, when they are wanted, it exists and pays: else NULL
+   inside. `sums` is the memory for them. */
+static vg_status stats_plan(vg_cuda_plan **out, work *c, bool bias, double usual, vg_buf *sums) {
+  vg_cuda_problem p = c->p;
+  const vg_cuda_plan *found;
+  vg_cuda_plan *e;
+  bool sound = true, is_new;
+  vg_status st;
+  p.bias = bias;
+  p.stats = 1;
+  VG_TRY(vg_cuda_plan_entry(&e, c->d, &p));
+  *out = e;
+  is_new = !e->ready;
+  if (!e->asked || (is_new ? vg_cuda_capturing(c->d) : !e->plan)) return VG_OK;
+  VG_TRY(vg_cuda_take(sums, c->d, 2 * (size_t)p.k * sizeof(float)));
+  c->o.sums = sums->ptr;
+  VG_TRY(vg_cuda_plan_find(&found, c->d, &p, &c->o));
+  if (e->plan && is_new) VG_TRY(vg_cuda_stats_sound(&sound, c->d, e, &c->o));
+  if (e->plan && (!sound || (e->ms > 0 && usual > 0 && e->ms > usual + pass_ms(&p, false))))
+    vg_cuda_plan_refuse(c->d, e);
+  if (!e->plan) vg_buf_give(sums);
+done:
+  return st;
+}
+
+/* *ran false: y is still to be made. Either way y's batch norm finds a note. */
+static vg_status run_with_stats(bool *ran, work *c, const vg_tensor *y, bool bias, double usual) {
+  vg_buf sums = {0};
+  vg_cuda_plan *e;
+  vg_status st;
+  VG_TRY(stats_plan(&e, c, bias, usual, &sums));
+  *ran = sums.ptr != NULL;
+  if (*ran) VG_TRY(vg_cuda_plan_run(c->d, e, &c->o, NULL));
+  VG_TRY(vg_cuda_stats_leave(c->d, y, e, &sums));
+done:
+  vg_buf_give(&sums);
+  return st;
+}
+
+static vg_status run_forward(work *c, const vg_tensor *y, bool bias) {
   const vg_cuda_plan *plain, *fused = NULL;
+  bool ran = false;
   int64_t rows = (int64_t)c->p.n * c->p.p * c->p.q;
   vg_status st;
   VG_TRY(vg_cuda_plan_find(&plain, c->d, &c->p, &c->o));
   if (bias) VG_TRY(fused_plan(&fused, c, plain));
+  if (vg_cuda_stats_likely(c->d, y))
+    VG_TRY(run_with_stats(&ran, c, y, bias, usual_ms(&c->p, plain, fused)));
+  if (ran) return VG_OK;
   if (fused && fused->plan) return vg_cuda_plan_run(c->d, fused, &c->o, NULL);
   VG_TRY(plain->plan ? vg_cuda_plan_run(c->d, plain, &c->o, NULL)
                      : vg_cuda_conv_legacy(c->d, &c->p, &c->o));
@@ -184,7 +234,7 @@ static vg_status fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg_te
   VG_TRY(weight_in(&c, w));
   VG_TRY(image_out(&c.o.y, &c, y, c.p.k));
   if (bias) VG_TRY(bias_in(&c, bias));
-  VG_TRY(run_forward(&c, bias != NULL));
+  VG_TRY(run_forward(&c, y, bias != NULL));
   VG_TRY(image_done(&c, y, c.o.y, c.p.k));
 done:
   let_go(&c);

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { X_ID = 1, W_ID, Y_ID, BIAS_ID, SUM_ID, ALIGNMENT = 16, MOST_KNOBS = 64 };
+enum { X_ID = 1, W_ID, Y_ID, BIAS_ID, SUM_ID, TOTAL_ID, SQUARES_ID, IDS };
+enum { ALIGNMENT = 16, MOST_KNOBS = 64 };
 
 void vg_cudnn_drop(cudnnBackendDescriptor_t *d) {
   if (*d) cudnnBackendDestroyDescriptor(*d);
@@ -108,7 +109,7 @@ static const names operation[] = {
                         CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY}};
 
 /* The descriptors a graph is built of; the graph keeps what it needs of them. */
-enum { X, W, Y, BIAS, SUM, WINDOW, CONV, ADDER, ADD, GRAPH_PARTS };
+enum { X, W, Y, BIAS, SUM, TOTAL, SQUARES, WINDOW, CONV, ADDER, ADD, STATS, GRAPH_PARTS };
 
 static vg_status convolution(cudnnBackendDescriptor_t part[], const vg_cuda_problem *p) {
   const names *o = &operation[p->pass];
@@ -146,37 +147,60 @@ done:
   return st;
 }
 
+/* The sums over images and pixels of y and of its squares, which is in memory, too. */
+static vg_status statistics(cudnnBackendDescriptor_t part[]) {
+  cudnnGenStatsMode_t mode = CUDNN_GENSTATS_SUM_SQSUM;
+  cudnnDataType_t compute = CUDNN_DATA_FLOAT;
+  vg_status st;
+  VG_TRY(create(&part[STATS], CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR));
+  VG_TRY(set(part[STATS], CUDNN_ATTR_OPERATION_GENSTATS_MODE, CUDNN_TYPE_GENSTATS_MODE, 1, &mode));
+  VG_TRY(
+      set(part[STATS], CUDNN_ATTR_OPERATION_GENSTATS_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &compute));
+  VG_TRY(set_part(part[STATS], CUDNN_ATTR_OPERATION_GENSTATS_XDESC, &part[Y]));
+  VG_TRY(set_part(part[STATS], CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC, &part[TOTAL]));
+  VG_TRY(set_part(part[STATS], CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC, &part[SQUARES]));
+  VG_TRY(finalize(part[STATS]));
+done:
+  return st;
+}
+
 static vg_status tensors(cudnnBackendDescriptor_t part[], const vg_cuda_problem *p) {
   bool h = p->bf16, wh = p->w_bf16;
   const tensor_spec x = {X_ID, {p->n, p->c, p->h, p->w}, h, false},
                     w = {W_ID, {p->k, p->c / p->groups, p->r, p->s}, wh, false},
                     y = {Y_ID, {p->n, p->k, p->p, p->q}, h, false},
                     bias = {BIAS_ID, {1, p->k, 1, 1}, false, false},
-                    sum = {SUM_ID, {p->n, p->k, p->p, p->q}, false, true};
+                    sum = {SUM_ID, {p->n, p->k, p->p, p->q}, false, true},
+                    total = {TOTAL_ID, {1, p->k, 1, 1}, false, false},
+                    squares = {SQUARES_ID, {1, p->k, 1, 1}, false, false};
   vg_status st;
   VG_TRY(tensor(&part[X], &x));
   VG_TRY(tensor(&part[W], &w));
   VG_TRY(tensor(&part[Y], &y));
   if (p->bias) VG_TRY(tensor(&part[BIAS], &bias));
   if (p->bias) VG_TRY(tensor(&part[SUM], &sum));
+  if (p->stats) VG_TRY(tensor(&part[TOTAL], &total));
+  if (p->stats) VG_TRY(tensor(&part[SQUARES], &squares));
 done:
   return st;
 }
 
 vg_status vg_cudnn_graph(cudnnBackendDescriptor_t *out, cudnnHandle_t handle,
                          const vg_cuda_problem *p) {
-  cudnnBackendDescriptor_t part[GRAPH_PARTS] = {NULL}, graph = NULL, ops[2];
+  cudnnBackendDescriptor_t part[GRAPH_PARTS] = {NULL}, graph = NULL, ops[3];
+  int64_t n = 0;
   vg_status st;
   *out = NULL;
   VG_TRY(tensors(part, p));
   VG_TRY(convolution(part, p));
   if (p->bias) VG_TRY(bias_add(part));
-  ops[0] = part[CONV];
-  ops[1] = part[ADD];
+  if (p->stats) VG_TRY(statistics(part));
+  ops[n++] = part[CONV];
+  if (p->bias) ops[n++] = part[ADD];
+  if (p->stats) ops[n++] = part[STATS];
   VG_TRY(create(&graph, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR));
   VG_TRY(set(graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle));
-  VG_TRY(set(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, p->bias ? 2 : 1,
-             ops));
+  VG_TRY(set(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, n, ops));
   VG_TRY(finalize(graph));
   *out = graph;
   graph = NULL;
@@ -375,9 +399,12 @@ done:
 vg_status vg_cudnn_execute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan,
                            const vg_cuda_problem *p, const vg_cuda_operands *o, void *workspace) {
   cudnnBackendDescriptor_t pack = NULL;
-  int64_t ids[4] = {X_ID, W_ID, Y_ID, BIAS_ID}, n = p->bias ? 4 : 3;
-  void *pointers[4] = {o->x, o->w, o->y, o->bias};
+  int64_t ids[IDS] = {X_ID, W_ID, Y_ID}, n = 3;
+  void *pointers[IDS] = {o->x, o->w, o->y};
   vg_status st;
+  if (p->bias) ids[n] = BIAS_ID, pointers[n++] = o->bias;
+  if (p->stats) ids[n] = TOTAL_ID, pointers[n++] = o->sums;
+  if (p->stats) ids[n] = SQUARES_ID, pointers[n++] = o->sums + p->k;
   VG_TRY(create(&pack, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR));
   VG_TRY(set_ints(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, n, ids));
   VG_TRY(set(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, n, pointers));

@@ -15,6 +15,7 @@ typedef struct vg_cuda_problem {
   int32_t bf16;      /* images and weights are bfloat16, else float */
   int32_t w_bf16;    /* the weight, or its gradient */
   int32_t bias;      /* y = conv + bias, f32, in the same plan */
+  int32_t stats;     /* and the sums of y, in the same plan; k a multiple of 4 */
   int32_t exact;     /* no engine that rounds its inputs or is less accurate than plain f32 */
   int32_t any_order; /* engines whose sums may differ from run to run are welcome */
   int32_t n, c, h, w, k, r, s, p, q, groups;
@@ -24,6 +25,7 @@ typedef struct vg_cuda_problem {
 /* Device memory of one call; for VG_PASS_DATA x is written, for VG_PASS_WEIGHT w. */
 typedef struct vg_cuda_operands {
   void *x, *w, *y, *bias;
+  float *sums; /* stats: k sums of y, then k sums of its squares */
 } vg_cuda_operands;
 
 void vg_cudnn_drop(cudnnBackendDescriptor_t *d); /* NULL inside is fine */

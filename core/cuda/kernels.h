@@ -142,6 +142,7 @@ typedef struct vg_cuda_bn {
   float eps, momentum;
   const float *weight, *bias; /* both or neither */
   float *mean, *invstd;
+  const float *sums; /* of x and of its squares, 2 x channels, where they are known; else NULL */
 } vg_cuda_bn;
 
 /* part: chunks x 2 x channels. */

@@ -1,4 +1,5 @@
 /* Batch normalisation: the geometry of a call, from its shape alone. */
+#include "cuda/stats.h"
 #include "cuda/walk.h"
 
 static bool accepts(const vg_layout *l) { return l == &vg_cuda_nhwc; }
@@ -80,6 +81,14 @@ static vg_cuda_bn describe(const vg_tensor *x, const vg_tensor *other, const vg_
   return b;
 }
 
+/* With the sums of the convolution that made x, if it left them. */
+static vg_cuda_bn describe_forward(vg_device *d, const vg_tensor *x, const vg_tensor *y, vectors t,
+                                   const vg_norm *p) {
+  vg_cuda_bn b = describe(x, y, NULL, t, p);
+  if (p->training) b.sums = vg_cuda_stats_use(d, x);
+  return b;
+}
+
 /* Bytes of two sums for every chunk. */
 static size_t sums_size(const vg_cuda_bn *b) {
   return (size_t)(b->chunks * b->channels) * 2 * sizeof(double);
@@ -94,7 +103,7 @@ static vg_status bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg
   void *part;
   vg_status st;
   if (x->n == 0) return VG_OK;
-  b = describe(x, y, NULL, made(weight, bias, mean, invstd), p);
+  b = describe_forward(d, x, y, made(weight, bias, mean, invstd), p);
   VG_TRY(vg_cuda_scratch(&part, &work, d, sums_size(&b)));
   VG_TRY(VG_CUDA(vg_cuda_bn_fwd(&b, vg_cuda_data(y), vg_cuda_data(x), part, writable(running_mean),
                                 writable(running_var), s)));
@@ -157,7 +166,7 @@ static vg_status bn_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, cons
                             vg_tensor *mean, vg_tensor *invstd, vg_buf *ws, const vg_norm *p,
                             const vg_pool2d *pool) {
   cudaStream_t s = vg_cuda_stream(d);
-  vg_cuda_bn b = describe(x, y, NULL, made(weight, bias, mean, invstd), p);
+  vg_cuda_bn b = describe_forward(d, x, y, made(weight, bias, mean, invstd), p);
   vg_cuda_bn_windows m = describe_max(&b, x);
   vg_buf work = {0};
   void *part;

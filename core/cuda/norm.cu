@@ -223,12 +223,23 @@ __device__ inline double sum_of(const vg_cuda_bn &b, const double *part, int64_t
   return column_sum(s);
 }
 
+__device__ inline double count_all(const vg_cuda_bn &b) { return (double)(b.images * b.pixels); }
+
+/* Of one channel; squares: the sum of squared distances from the centre. */
+__device__ inline void put_stats(const vg_cuda_bn &b, int64_t c, double centre, double squares,
+                                 float *running_mean, float *running_var) {
+  double n = count_all(b), m = (double)b.momentum;
+  b.mean[c] = (float)centre;
+  b.invstd[c] = (float)(1.0 / sqrt(squares / n + (double)b.eps));
+  if (!running_mean) return;
+  running_mean[c] = (float)((1 - m) * (double)running_mean[c] + m * centre);
+  running_var[c] = (float)((1 - m) * (double)running_var[c] + m * squares / (n - 1));
+}
+
 __global__ void __launch_bounds__(THREADS)
-    finish_stats(vg_cuda_bn b, const double *part, float *mean, float *invstd, float *running_mean,
-                 float *running_var) {
+    finish_stats(vg_cuda_bn b, const double *part, float *running_mean, float *running_var) {
   int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
-  double n = (double)(b.images * b.pixels), m = (double)b.momentum, centre, squares = 0;
-  centre = sum_of(b, part, c, 0) / n;
+  double centre = sum_of(b, part, c, 0) / count_all(b), squares = 0;
   if (c < b.channels)
     for (int64_t k = threadIdx.y; k < b.chunks; k += 8) {
       double nk = count_of(b, k), d = part[k * 2 * b.channels + c] - nk * centre;
@@ -236,11 +247,17 @@ __global__ void __launch_bounds__(THREADS)
     }
   squares = column_sum(squares);
   if (threadIdx.y || c >= b.channels) return;
-  mean[c] = (float)centre;
-  invstd[c] = (float)(1.0 / sqrt(squares / n + (double)b.eps));
-  if (!running_mean) return;
-  running_mean[c] = (float)((1 - m) * (double)running_mean[c] + m * centre);
-  running_var[c] = (float)((1 - m) * (double)running_var[c] + m * squares / (n - 1));
+  put_stats(b, c, centre, squares, running_mean, running_var);
+}
+
+/* From plain sums, whose difference may come out below zero. */
+__global__ void __launch_bounds__(THREADS)
+    finish_moments(vg_cuda_bn b, float *running_mean, float *running_var) {
+  VG_FOR(c, b.channels) {
+    double n = count_all(b), centre = (double)b.sums[c] / n,
+           squares = (double)b.sums[b.channels + c] - n * centre * centre;
+    put_stats(b, c, centre, squares < 0 ? 0 : squares, running_mean, running_var);
+  }
 }
 
 __global__ void __launch_bounds__(THREADS)
@@ -257,7 +274,7 @@ __global__ void __launch_bounds__(THREADS)
     finish_sums(vg_cuda_bn b, const double *part, lanes_of k, float *coefficients, float *gweight,
                 float *gbias) {
   int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
-  double sg = 0, sx = 0, n = (double)(b.images * b.pixels);
+  double sg = 0, sx = 0, n = count_all(b);
   if (part) {
     sg = sum_of(b, part, c, 0);
     sx = sum_of(b, part, c, 1);
@@ -278,13 +295,16 @@ template <typename T, int V>
 void launch_stats(const vg_cuda_bn *b, const T *x, double *part, float *running_mean,
                   float *running_var, cudaStream_t stream) {
   shape s = shape_of<V>(b);
-  if (b->training && b->nhwc)
+  if (b->training && !b->sums && b->nhwc)
     VG_LAUNCH((stats_nhwc<T, V>), s.grid, s.block, 0, stream, *b, x, part);
-  else if (b->training)
+  else if (b->training && !b->sums)
     VG_LAUNCH((stats_plain<T, V>), s.grid, s.block, 0, stream, *b, x, part);
-  if (b->training)
+  if (b->sums)
+    VG_LAUNCH(finish_moments, vg_blocks(b->channels, THREADS), THREADS, 0, stream, *b, running_mean,
+              running_var);
+  else if (b->training)
     VG_LAUNCH(finish_stats, (unsigned)((b->channels + 31) / 32), dim3(32, 8), 0, stream, *b, part,
-              b->mean, b->invstd, running_mean, running_var);
+              running_mean, running_var);
   else
     VG_LAUNCH(eval_stats, vg_blocks(b->channels, THREADS), THREADS, 0, stream, b->channels, b->eps,
               b->mean, b->invstd, running_mean, running_var);

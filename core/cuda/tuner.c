@@ -41,12 +41,12 @@ static vg_status open_table(table **out, vg_device *d) {
 static const char *const passes[] = {"forward", "data", "weight"};
 
 static void key_of(char *key, size_t n, const vg_cuda_problem *p) {
-  snprintf(key, n, "%s %s%s%s %dx%dx%dx%d w%dx%dx%d s%dx%d p%dx%d d%dx%d g%d%s%s", passes[p->pass],
-           p->bf16 ? "bf16" : "f32",
+  snprintf(key, n, "%s %s%s%s %dx%dx%dx%d w%dx%dx%d s%dx%d p%dx%d d%dx%d g%d%s%s%s",
+           passes[p->pass], p->bf16 ? "bf16" : "f32",
            p->pass == VG_PASS_WEIGHT && p->bf16 && !p->w_bf16 ? "-f32" : "",
            p->exact ? "-exact" : "", p->n, p->c, p->h, p->w, p->k, p->r, p->s, p->stride[0],
            p->stride[1], p->pad[0], p->pad[1], p->dilation[0], p->dilation[1], p->groups,
-           p->bias ? " bias" : "", p->any_order ? " any-order" : "");
+           p->bias ? " bias" : "", p->stats ? " stats" : "", p->any_order ? " any-order" : "");
 }
 
 static vg_cuda_plan *named(const table *t, const char *key) {
@@ -87,7 +87,9 @@ done:
   return st;
 }
 
-/* A line `key=config[ ms]`. */
+static const char wanted[] = "wanted"; /* in the place of a plan that was not looked for yet */
+
+/* A line `key=config[ ms]`, of a checkpoint (`strict`) or the file. */
 static vg_status take_line(table *t, const char *line, size_t len, bool strict) {
   const char *mark = memchr(line, '=', len);
   size_t key_len = mark ? (size_t)(mark - line) : len, rest = mark ? len - key_len - 1 : 0;
@@ -102,7 +104,8 @@ static vg_status take_line(table *t, const char *line, size_t len, bool strict) 
   snprintf(key, sizeof key, "%.*s", (int)key_len, line);
   snprintf(config, sizeof config, "%.*s", (int)config_len, mark + 1);
   VG_TRY(named_or_new(&e, t, key));
-  if (!strcmp(e->config, config)) return VG_OK;
+  if (strict) e->asked = VG_CUDA_PATIENCE; /* as when the checkpoint was written */
+  if (!strcmp(config, wanted) || !strcmp(e->config, config)) return VG_OK;
   memcpy(e->config, config, sizeof config);
   e->ms = config_len < rest ? strtod(mark + 1 + config_len, NULL) : 0;
   vg_cudnn_drop(&e->plan); /* imposed over another one */
@@ -111,12 +114,17 @@ done:
   return st;
 }
 
+static const char *choice_of(const vg_cuda_plan *e) {
+  if (e->problem.stats && !e->asked) return ""; /* nobody uses them, nor would after resuming */
+  return e->ready ? e->config : e->problem.stats ? wanted : "";
+}
+
 vg_status vg_cuda_choices(vg_device *d, vg_text *out) {
   table *t;
   vg_status st;
   VG_TRY(open_table(&t, d));
   for (const vg_cuda_plan *e = t->first; e; e = e->next)
-    if (e->ready && e->config[0]) vg_text_printf(out, "%s=%s\n", e->key, e->config);
+    if (*choice_of(e)) vg_text_printf(out, "%s=%s\n", e->key, choice_of(e));
   if (out->failed) VG_TRY(VG_ENOMEM);
 done:
   return st;
@@ -321,14 +329,21 @@ done:
   return st;
 }
 
-vg_status vg_cuda_plan_find(const vg_cuda_plan **out, vg_device *d, const vg_cuda_problem *p,
-                            const vg_cuda_operands *o) {
-  vg_cuda_plan *e;
+vg_status vg_cuda_plan_entry(vg_cuda_plan **out, vg_device *d, const vg_cuda_problem *p) {
   table *t;
   vg_status st;
   VG_TRY(open_table(&t, d));
   VG_TRY(read_file(t, d));
-  VG_TRY(entry_of(&e, t, p));
+  VG_TRY(entry_of(out, t, p));
+done:
+  return st;
+}
+
+vg_status vg_cuda_plan_find(const vg_cuda_plan **out, vg_device *d, const vg_cuda_problem *p,
+                            const vg_cuda_operands *o) {
+  vg_cuda_plan *e;
+  vg_status st;
+  VG_TRY(vg_cuda_plan_entry(&e, d, p));
   if (!e->ready && vg_cuda_capturing(d))
     return vg_fail(VG_ESTATE, "conv2d: %s was not run before the step was captured", e->key);
   if (!e->ready) VG_TRY(prepare(e, d, o));
