@@ -197,9 +197,10 @@ static void short_ld() {
   cublasLtMatrixLayoutCreate(&a, CUDA_R_32F, 4, 8, 3);
 }
 
-static cudnnBackendDescriptor_t tensor(int64_t id, int64_t stride) {
+static cudnnBackendDescriptor_t tensor(int64_t id, int64_t stride, bool reduced = false) {
   cudnnBackendDescriptor_t t;
-  int64_t dims[4] = {2, 8, 4, 4}, strides[4] = {128, stride, 32, 8}, align = 16;
+  int64_t dims[4] = {reduced ? 1 : 2, 8, reduced ? 1 : 4, reduced ? 1 : 4},
+          strides[4] = {128, stride, 32, 8}, align = 16;
   cudnnDataType_t type = CUDNN_DATA_FLOAT;
   cudnnBackendCreateDescriptor(CUDNN_BACKEND_TENSOR_DESCRIPTOR, &t);
   cudnnBackendSetAttribute(t, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
@@ -226,6 +227,31 @@ static void part_not_final() {
   cudnnBackendSetAttribute(op, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
                            CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &t);
 }
+/* Statistics of tensor 1 in tensor 2 and another. */
+static void statistics(int64_t squares, bool reduced, cudnnDataType_t compute, bool is_virtual) {
+  cudnnBackendDescriptor_t op, x = tensor(1, 1), s = tensor(2, 1, reduced),
+                               q = tensor(squares, 1, true);
+  cudnnGenStatsMode_t mode = CUDNN_GENSTATS_SUM_SQSUM;
+  cudnnBackendSetAttribute(x, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &is_virtual);
+  for (cudnnBackendDescriptor_t t : {x, s, q}) cudnnBackendFinalize(t);
+  cudnnBackendCreateDescriptor(CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR, &op);
+  cudnnBackendSetAttribute(op, CUDNN_ATTR_OPERATION_GENSTATS_MODE, CUDNN_TYPE_GENSTATS_MODE, 1,
+                           &mode);
+  cudnnBackendSetAttribute(op, CUDNN_ATTR_OPERATION_GENSTATS_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1,
+                           &compute);
+  cudnnBackendSetAttribute(op, CUDNN_ATTR_OPERATION_GENSTATS_XDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+                           1, &x);
+  cudnnBackendSetAttribute(op, CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+                           1, &s);
+  cudnnBackendSetAttribute(op, CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC,
+                           CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &q);
+  cudnnBackendFinalize(op);
+}
+static void stats_of_virtual() { statistics(3, true, CUDNN_DATA_FLOAT, true); }
+static void stats_in_bf16() { statistics(3, true, CUDNN_DATA_BFLOAT16, false); }
+static void stats_twice() { statistics(2, true, CUDNN_DATA_FLOAT, false); }
+static void stats_shape() { statistics(3, false, CUDNN_DATA_FLOAT, false); }
+static void stats_sound() { statistics(3, true, CUDNN_DATA_FLOAT, false); }
 static void twice_in_pack() {
   cudnnBackendDescriptor_t pack;
   int64_t ids[2] = {4, 4};
@@ -344,9 +370,14 @@ static const example examples[] = {WRONG(barrier_after_leaving, "__syncthreads")
                                    WRONG(set_after_finalize, "is final"),
                                    WRONG(wrong_attribute_type, "has type"),
                                    WRONG(part_not_final, "not finalized"),
+                                   WRONG(stats_of_virtual, "is virtual"),
+                                   WRONG(stats_in_bf16, "in another type than float"),
+                                   WRONG(stats_twice, "are one tensor"),
+                                   WRONG(stats_shape, "not 1 x C x 1 x 1"),
                                    WRONG(twice_in_pack, "twice"),
                                    WRONG(streamless_handle, "has no stream"),
                                    {"sound", sound, 0, ""},
+                                   {"stats_sound", stats_sound, 0, ""},
                                    {"failing_malloc", failing_malloc, 0, ""}};
 
 /* Runs one in a child; whether it ended as it should. */

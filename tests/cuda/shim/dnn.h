@@ -49,7 +49,7 @@ void dnn_put(dnn_descriptor *d, cudnnBackendAttributeName_t name, cudnnBackendAt
 
 /* ---- dnn_rules.c: what finalizing demands ---- */
 cudnnStatus_t dnn_finalize(dnn_descriptor *d);
-/* Set in VG_SHIM_REFUSE (comma between several): bf16, f32, f32dw, bias, groups, all. */
+/* Set in VG_SHIM_REFUSE (comma between several): bf16, f32, f32dw, fusion, stats, all. */
 bool dnn_refused(const char *what);
 
 /* ---- dnn_engine.c ---- */

@@ -20,6 +20,10 @@ static int64_t dim(const dnn_descriptor *t, int i) {
   return dnn_int(t, CUDNN_ATTR_TENSOR_DIMENSIONS, i);
 }
 
+static int64_t unique_id(const dnn_descriptor *t) {
+  return dnn_int(t, CUDNN_ATTR_TENSOR_UNIQUE_ID, 0);
+}
+
 static bool is_virtual(const dnn_descriptor *t) {
   const dnn_value *v = dnn_find(t, CUDNN_ATTR_TENSOR_IS_VIRTUAL);
   return v && *(const bool *)v->data;
@@ -32,7 +36,7 @@ static void tensor(const dnn_descriptor *d) {
                   *strides = dnn_find(d, CUDNN_ATTR_TENSOR_STRIDES);
   int type = type_of(d);
   int64_t alignment = dnn_int(d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, 0);
-  dnn_int(d, CUDNN_ATTR_TENSOR_UNIQUE_ID, 0);
+  unique_id(d);
   if (!dims || !strides || dims->count != strides->count || dims->count != 4)
     shim_violation("cudnn tensor: want as many strides as dimensions, 4 here");
   if (type != CUDNN_DATA_FLOAT && type != CUDNN_DATA_BFLOAT16)
@@ -94,12 +98,23 @@ static void genstats_operation(const dnn_descriptor *d) {
   const dnn_descriptor *x = dnn_part(d, CUDNN_ATTR_OPERATION_GENSTATS_XDESC, 0);
   const cudnnBackendAttributeName_t out[] = {CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC,
                                              CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC};
+  if (dnn_enum(d, CUDNN_ATTR_OPERATION_GENSTATS_MODE) != CUDNN_GENSTATS_SUM_SQSUM)
+    shim_violation("cudnn statistics: mode %d is not known here",
+                   dnn_enum(d, CUDNN_ATTR_OPERATION_GENSTATS_MODE));
+  if (dnn_enum(d, CUDNN_ATTR_OPERATION_GENSTATS_MATH_PREC) != CUDNN_DATA_FLOAT)
+    shim_violation("cudnn statistics: computes in another type than float");
+  if (is_virtual(x)) shim_violation("cudnn statistics: x is virtual");
+  if (unique_id(dnn_part(d, out[0], 0)) == unique_id(dnn_part(d, out[1], 0)))
+    shim_violation("cudnn statistics: both sums are one tensor");
   for (int o = 0; o < 2; o++) {
     const dnn_descriptor *s = dnn_part(d, out[o], 0);
     for (int i = 0; i < 4; i++)
       if (dim(s, i) != (i == 1 ? dim(x, 1) : 1))
         shim_violation("cudnn statistics: the sum is not 1 x C x 1 x 1");
     if (type_of(s) != CUDNN_DATA_FLOAT) shim_violation("cudnn statistics: sums not in float");
+    if (is_virtual(s)) shim_violation("cudnn statistics: a sum is virtual");
+    if (dnn_int(s, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, 0) % 16)
+      shim_violation("cudnn statistics: sums of less than 16 bytes' alignment");
   }
 }
 
@@ -149,8 +164,7 @@ static void same_tensor(const dnn_descriptor *a, const dnn_descriptor *b) {
   for (int i = 0; i < 4; i++)
     if (dim(a, i) != dim(b, i) ||
         dnn_int(a, CUDNN_ATTR_TENSOR_STRIDES, i) != dnn_int(b, CUDNN_ATTR_TENSOR_STRIDES, i))
-      shim_violation("cudnn graph: two different tensors have id %lld",
-                     (long long)dnn_int(a, CUDNN_ATTR_TENSOR_UNIQUE_ID, 0));
+      shim_violation("cudnn graph: two different tensors have id %lld", (long long)unique_id(a));
 }
 
 static void check_ids(const dnn_descriptor *g) {
@@ -164,13 +178,21 @@ static void check_ids(const dnn_descriptor *g) {
           dnn_maybe_part(dnn_part(g, CUDNN_ATTR_OPERATIONGRAPH_OPS, o), tensors_of[i]);
       bool known = false;
       for (int j = 0; t && j < n; j++)
-        if (dnn_int(t, CUDNN_ATTR_TENSOR_UNIQUE_ID, 0) ==
-            dnn_int(seen[j], CUDNN_ATTR_TENSOR_UNIQUE_ID, 0)) {
+        if (unique_id(t) == unique_id(seen[j])) {
           same_tensor(t, seen[j]);
           known = true;
         }
       if (t && !known && n < DNN_MOST_TENSORS) seen[n++] = t;
     }
+}
+
+static bool has_statistics(const dnn_descriptor *g) {
+  int64_t n = dnn_find(g, CUDNN_ATTR_OPERATIONGRAPH_OPS)->count;
+  for (int64_t i = 0; i < n; i++)
+    if (dnn_part(g, CUDNN_ATTR_OPERATIONGRAPH_OPS, i)->type ==
+        CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR)
+      return true;
+  return false;
 }
 
 /* Which of the things that VG_SHIM_REFUSE names the graph has. */
@@ -188,6 +210,7 @@ static cudnnStatus_t refusal(const dnn_descriptor *g) {
   if (dw && type_of(dw) != type_of(x) && dnn_refused("f32dw"))
     return CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE;
   if (ops->count > 1 && dnn_refused("fusion")) return CUDNN_STATUS_NOT_SUPPORTED_GRAPH_PATTERN;
+  if (has_statistics(g) && dnn_refused("stats")) return CUDNN_STATUS_NOT_SUPPORTED_GRAPH_PATTERN;
   return CUDNN_STATUS_SUCCESS;
 }
 
@@ -285,6 +308,5 @@ cudnnStatus_t dnn_finalize(dnn_descriptor *d) {
     default:
       shim_violation("cudnnBackendFinalize: descriptor type %d is not known here", (int)d->type);
   }
-  (void)is_virtual;
   return CUDNN_STATUS_SUCCESS;
 }

@@ -7,8 +7,10 @@
      VG_SHIM_DEVICES=N     GPUs in this machine (1)
      VG_SHIM_MEMORY=BYTES  memory of each (16 GiB)
      VG_SHIM_FAIL=CALL:N   the N-th call of CALL fails; CALL:N+ from there on; comma between
-   several. `any` counts every call that can fail VG_SHIM_REPORT=FILE   at exit: one line a call or
-   kernel, "count name" */
+                           several. `any` counts every call that can fail
+     VG_SHIM_REFUSE=WORD   what cuDNN's graphs have no plans for (dnn.h)
+     VG_SHIM_STATS_ADD=1   statistics are added to what their memory holds
+     VG_SHIM_REPORT=FILE   at exit: one line a call or kernel, "count name" */
 #ifndef VG_SHIM_H
 #define VG_SHIM_H
 
