@@ -1,6 +1,7 @@
 -- Batch normalisation against PyTorch's stored values, finite differences, and exact statistics.
 local core = require "vgg.core"
 local dense = require "tests.support.dense"
+local device = require "tests.support.device"
 local gradcheck = require "tests.support.gradcheck"
 local parity = require "tests.support.parity"
 
@@ -34,6 +35,35 @@ describe("batch_norm2d", function()
       for _, a in ipairs(values) do squares = squares + (a - sum / #values) ^ 2 end
       assert.is_true(math.abs(means[k] - sum / #values) < 3e-4)
       assert.is_true(math.abs(vars[k] * (#values - 1) / squares - 1) < 1e-5)
+    end
+  end)
+
+  -- A GPU may take the statistics from the convolution, from the second time on.
+  it("has the statistics of a convolution in bfloat16, each time", function()
+    if device.is_cpu then return pending "on a GPU" end
+    local n, c, plane = 4, 64, 64
+    local w, bias = random({ c, c, 3, 3 }, 5, -0.05, 0.05):requires_grad_(), {}
+    for k = 1, c do bias[k] = k % 3 - 1 end -- 0 or about 3 deviations
+    bias = parity.tensor(bias, { c })
+    for time = 1, 3 do
+      local x = random({ n, c, 8, 8 }, 10 + time):to "bfloat16"
+      local mean, var = parity.tensor({}, { c }), parity.tensor({}, { c })
+      local y = x:conv2d { weight = w, bias = bias, pad = 1 }
+      y:batch_norm2d { running_mean = mean, running_var = var, training = true, momentum = 1 }
+      local flat, means, vars = parity.flat(y:to "float32"), parity.flat(mean), parity.flat(var)
+      for k = 1, c do
+        local sum, squares = 0, 0
+        for i = 0, n - 1 do
+          for p = 1, plane do
+            local v = flat[(i * c + k - 1) * plane + p]
+            sum, squares = sum + v, squares + v * v
+          end
+        end
+        local m = sum / (n * plane)
+        local deviation = math.sqrt((squares - sum * m) / (n * plane - 1))
+        assert.is_true(math.abs(means[k] - m) < 1e-2 * deviation)
+        assert.is_true(math.abs(vars[k] / deviation ^ 2 - 1) < 1e-2)
+      end
     end
   end)
 
