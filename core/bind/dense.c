@@ -84,7 +84,7 @@ static int l_batch_norm2d(lua_State *L) {
   static const char *const known[] = {"weight",   "bias", "running_mean", "running_var", "training",
                                       "momentum", "eps",  "relu",         NULL};
   vg_tensor *x = vglua_check_tensor(L, 1), *w, *b, *mean, *var;
-  vg_norm p;
+  vg_norm p = {0};
   vglua_check_options(L, 2, "batch_norm2d", known);
   w = vglua_option_tensor(L, 2, "weight");
   b = vglua_option_tensor(L, 2, "bias");

@@ -143,6 +143,7 @@ typedef struct vg_cuda_bn {
   const float *weight, *bias; /* both or neither */
   float *mean, *invstd;
   const float *sums; /* of x and of its squares, 2 x channels, where they are known; else NULL */
+  int64_t *batches;  /* training: gets 1 more; NULL: none */
 } vg_cuda_bn;
 
 /* part: chunks x 2 x channels. */
@@ -163,9 +164,9 @@ cudaError_t vg_cuda_bn_finish(const vg_cuda_bn *b, const double *part, float *co
 /* ---- norm_max.cu: and the maximum of windows of 2 x 2 behind it; NHWC, by lines ---- */
 
 typedef struct vg_cuda_bn_windows {
-  vg_cuda_bn b; /* rows: squares of 2 x 2 pixels, those that are cut at an odd edge as well */
-  int64_t h, w; /* of x's map */
-  bool small;   /* fewer than 2^31 elements */
+  vg_cuda_bn b;  /* rows: squares of 2 x 2 pixels, those that are cut at an odd edge as well */
+  int64_t h, w;  /* of x's map */
+  int64_t small; /* 1: fewer than 2^31 elements */
 } vg_cuda_bn_windows;
 
 /* arg: a place for each output, NULL when no backward follows. */

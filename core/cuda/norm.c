@@ -86,6 +86,7 @@ static vg_cuda_bn describe_forward(vg_device *d, const vg_tensor *x, const vg_te
                                    const vg_norm *p) {
   vg_cuda_bn b = describe(x, y, NULL, t, p);
   if (p->training) b.sums = vg_cuda_stats_use(d, x);
+  if (p->training && p->batches) b.batches = vg_cuda_data(p->batches);
   return b;
 }
 
@@ -211,6 +212,7 @@ done:
 }
 
 const vg_norm_vt vg_cuda_norm = {.accepts = accepts,
+                                 .counts = true,
                                  .bn_fwd = bn_fwd,
                                  .bn_bwd = bn_bwd,
                                  .bn_pools = bn_pools,

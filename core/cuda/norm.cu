@@ -196,7 +196,10 @@ __global__ void __launch_bounds__(THREADS)
   });
 }
 
-/* ---- from the chunks to the channels: 32 channels by 8 runs of chunks a block ---- */
+/* ---- from the chunks to the channels: 32 channels by some runs of chunks a block ---- */
+
+/* Hundreds of chunks: many loads must be under way at once. */
+const int RUNS = 16;
 
 /* Values in a chunk, of whichever form. */
 __device__ inline double count_of(const vg_cuda_bn &b, int64_t chunk) {
@@ -205,21 +208,24 @@ __device__ inline double count_of(const vg_cuda_bn &b, int64_t chunk) {
   return (double)n * (b.nhwc ? 1.0 : (double)b.pixels);
 }
 
-/* The sum over the eight runs, in every thread of the column. */
+/* The sum over the runs, in every thread of the column. */
 __device__ inline double column_sum(double v) {
-  __shared__ double all[8][33];
+  __shared__ double all[RUNS][33];
   __syncthreads();
   all[threadIdx.y][threadIdx.x] = v;
   __syncthreads();
   v = 0;
-  for (int y = 0; y < 8; y++) v += all[y][threadIdx.x];
+  for (int y = 0; y < RUNS; y++) v += all[y][threadIdx.x];
   return v;
 }
 
 __device__ inline double sum_of(const vg_cuda_bn &b, const double *part, int64_t c, int which) {
   double s = 0;
-  if (c < b.channels)
-    for (int64_t k = threadIdx.y; k < b.chunks; k += 8) s += part[(k * 2 + which) * b.channels + c];
+  if (c < b.channels) {
+#pragma unroll 8
+    for (int64_t k = threadIdx.y; k < b.chunks; k += RUNS)
+      s += part[(k * 2 + which) * b.channels + c];
+  }
   return column_sum(s);
 }
 
@@ -229,6 +235,7 @@ __device__ inline double count_all(const vg_cuda_bn &b) { return (double)(b.imag
 __device__ inline void put_stats(const vg_cuda_bn &b, int64_t c, double centre, double squares,
                                  float *running_mean, float *running_var) {
   double n = count_all(b), m = (double)b.momentum;
+  if (c == 0 && b.batches) ++*b.batches;
   b.mean[c] = (float)centre;
   b.invstd[c] = (float)(1.0 / sqrt(squares / n + (double)b.eps));
   if (!running_mean) return;
@@ -236,15 +243,17 @@ __device__ inline void put_stats(const vg_cuda_bn &b, int64_t c, double centre, 
   running_var[c] = (float)((1 - m) * (double)running_var[c] + m * squares / (n - 1));
 }
 
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(32 * RUNS)
     finish_stats(vg_cuda_bn b, const double *part, float *running_mean, float *running_var) {
   int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
   double centre = sum_of(b, part, c, 0) / count_all(b), squares = 0;
-  if (c < b.channels)
-    for (int64_t k = threadIdx.y; k < b.chunks; k += 8) {
+  if (c < b.channels) {
+#pragma unroll 8
+    for (int64_t k = threadIdx.y; k < b.chunks; k += RUNS) {
       double nk = count_of(b, k), d = part[k * 2 * b.channels + c] - nk * centre;
       squares += part[(k * 2 + 1) * b.channels + c] + d * d / nk;
     }
+  }
   squares = column_sum(squares);
   if (threadIdx.y || c >= b.channels) return;
   put_stats(b, c, centre, squares, running_mean, running_var);
@@ -270,7 +279,7 @@ __global__ void __launch_bounds__(THREADS)
 }
 
 /* part NULL: statistics which do not depend on x, and nobody wants the sums. */
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(32 * RUNS)
     finish_sums(vg_cuda_bn b, const double *part, lanes_of k, float *coefficients, float *gweight,
                 float *gbias) {
   int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
@@ -303,8 +312,8 @@ void launch_stats(const vg_cuda_bn *b, const T *x, double *part, float *running_
     VG_LAUNCH(finish_moments, vg_blocks(b->channels, THREADS), THREADS, 0, stream, *b, running_mean,
               running_var);
   else if (b->training)
-    VG_LAUNCH(finish_stats, (unsigned)((b->channels + 31) / 32), dim3(32, 8), 0, stream, *b, part,
-              running_mean, running_var);
+    VG_LAUNCH(finish_stats, (unsigned)((b->channels + 31) / 32), dim3(32, RUNS), 0, stream, *b,
+              part, running_mean, running_var);
   else
     VG_LAUNCH(eval_stats, vg_blocks(b->channels, THREADS), THREADS, 0, stream, b->channels, b->eps,
               b->mean, b->invstd, running_mean, running_var);
@@ -324,7 +333,7 @@ void launch_fwd(const vg_cuda_bn *b, T *y, const T *x, double *part, float *runn
 /* part: the sums, or NULL. */
 void launch_finish(const vg_cuda_bn *b, const double *part, float *coefficients, float *gweight,
                    float *gbias, cudaStream_t stream) {
-  VG_LAUNCH(finish_sums, (unsigned)((b->channels + 31) / 32), dim3(32, 8), 0, stream, *b, part,
+  VG_LAUNCH(finish_sums, (unsigned)((b->channels + 31) / 32), dim3(32, RUNS), 0, stream, *b, part,
             lanes(b), coefficients, gweight, gbias);
 }
 

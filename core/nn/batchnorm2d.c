@@ -26,11 +26,13 @@ static vg_status forward(vg_tensor **y, vg_layer *l, vg_tensor *x, const vg_laye
                .momentum = (float)s->momentum,
                .training = l->training || !s->track_running_stats,
                .relu = then->relu};
+  bool counted = l->training && t[BATCHES],
+       on_the_way = counted && x->n > 0 && x->dev->be->norm && x->dev->be->norm->counts;
   vg_status st;
+  if (on_the_way) p.batches = t[BATCHES];
   VG_TRY(then->pool ? vg_batch_norm2d_max(y, x, t[WEIGHT], t[BIAS], t[MEAN], t[VAR], &p, then->pool)
                     : vg_batch_norm2d(y, x, t[WEIGHT], t[BIAS], t[MEAN], t[VAR], &p));
-  if (l->training && t[BATCHES])
-    VG_TRY(vg_unary_op_(t[BATCHES], VG_ADD_SCALAR, (vg_scalars){.a = 1}));
+  if (counted && !on_the_way) VG_TRY(vg_unary_op_(t[BATCHES], VG_ADD_SCALAR, (vg_scalars){.a = 1}));
 done:
   if (st != VG_OK) {
     vg_release(*y);

@@ -137,6 +137,7 @@ static vg_status norm(vg_tensor **out, vg_tensor *x, vg_tensor *weight, vg_tenso
     vg_bump(running_mean);
     vg_bump(running_var);
   }
+  if (q.training && q.batches && x->n > 0) vg_bump(q.batches);
   VG_TRY(record(&m, x, weight, bias, &q, pool));
   *out = m.y;
   m.y = NULL;

@@ -15,9 +15,9 @@ typedef struct vg_param {
 
 /* One step for every parameter with a gradient; a->step is ignored, each parameter counts its own.
    Parameters are f32 and dense (VG_EDTYPE, VG_ESTATE otherwise, before anything is changed).
-   Gradients and state in another order in memory are converted first. a->clip clips them by their total norm on the
-   way, without changing them (VG_EINVAL for max_norm < 0, VG_EDTYPE for other squares than
-   vg_grad_norm_tensor's, VG_EUNSUPPORTED where that is unsupported). */
+   Gradients and state in another order in memory are converted first. a->clip clips them by their
+   total norm on the way, without changing them (VG_EINVAL for max_norm < 0, VG_EDTYPE for other
+   squares than vg_grad_norm_tensor's, VG_EUNSUPPORTED where that is unsupported). */
 VG_API vg_status vg_adam_step(int n, vg_param *params, const vg_adam_args *a);
 /* a->first is ignored. */
 VG_API vg_status vg_sgd_step(int n, vg_param *params, const vg_sgd_args *a);

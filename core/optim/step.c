@@ -37,8 +37,7 @@ static vg_status check(const rule *r, int n, const vg_param *params) {
       return vg_fail(VG_EDTYPE, "%s: parameter %d is %s with a %s gradient, want float32", r->name,
                      i + 1, vg_dtype_name(p->dtype), vg_dtype_name(p->grad->dtype));
     if (!p->layout && !vg_is_dense(p))
-      return vg_fail(VG_ESTATE, "%s: parameter %d is a view with gaps or overlaps", r->name,
-                     i + 1);
+      return vg_fail(VG_ESTATE, "%s: parameter %d is a view with gaps or overlaps", r->name, i + 1);
     if (p->grad->dev != p->dev)
       return vg_fail(VG_ESTATE, "%s: parameter %d is on %s, its gradient on %s", r->name, i + 1,
                      p->dev->name, p->grad->dev->name);

@@ -32,8 +32,10 @@ typedef struct vg_pool2d {
 
 typedef struct vg_norm {
   float eps, momentum;
-  bool training; /* batch statistics, and running statistics are updated */
-  bool relu;     /* y = max(y, 0) in the same pass */
+  bool training;             /* batch statistics, and running statistics are updated */
+  bool relu;                 /* y = max(y, 0) in the same pass */
+  struct vg_tensor *batches; /* i64, one element: a forward in training adds 1; NULL: none. Only for
+                                backends that count. */
 } vg_norm;
 
 typedef struct vg_reduce_dims {
@@ -179,6 +181,7 @@ typedef struct vg_pool_vt {
  */
 typedef struct vg_norm_vt {
   bool (*accepts)(const vg_layout *);
+  bool counts; /* vg_norm.batches is heeded */
   vg_status (*bn_fwd)(vg_device *, vg_tensor *y, const vg_tensor *x, const vg_tensor *weight,
                       const vg_tensor *bias, vg_tensor *running_mean, vg_tensor *running_var,
                       vg_tensor *mean, vg_tensor *invstd, const vg_norm *);
