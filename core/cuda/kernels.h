@@ -143,20 +143,20 @@ typedef struct vg_cuda_bn {
   const float *weight, *bias; /* both or neither */
   float *mean, *invstd;
   const float *sums; /* of x and of its squares, 2 x channels, where they are known; else NULL */
-  int64_t *batches;  /* training: gets 1 more; NULL: none */
+  float *running_mean, *running_var; /* both or, in training, neither */
+  int64_t *batches;                  /* training: gets 1 more; NULL: none */
 } vg_cuda_bn;
 
 /* part: chunks x 2 x channels. */
 cudaError_t vg_cuda_bn_fwd(const vg_cuda_bn *b, void *y, const void *x, double *part,
-                           float *running_mean, float *running_var, cudaStream_t stream);
+                           cudaStream_t stream);
 /* coefficients: 3 x channels of scratch; gx, gweight, gbias may be NULL, gx may be gy. */
 cudaError_t vg_cuda_bn_bwd(const vg_cuda_bn *b, void *gx, const void *gy, const void *x,
                            double *part, float *coefficients, float *gweight, float *gbias,
                            cudaStream_t stream);
 /* The parts of both that do not depend on what is done with the result. Mean and invstd of x, which
    can be walked by lines: */
-cudaError_t vg_cuda_bn_stats(const vg_cuda_bn *b, const void *x, double *part, float *running_mean,
-                             float *running_var, cudaStream_t stream);
+cudaError_t vg_cuda_bn_stats(const vg_cuda_bn *b, const void *x, double *part, cudaStream_t stream);
 /* and coefficients, gweight and gbias (or NULL) from the chunks' sums (NULL: nobody needs them). */
 cudaError_t vg_cuda_bn_finish(const vg_cuda_bn *b, const double *part, float *coefficients,
                               float *gweight, float *gbias, cudaStream_t stream);

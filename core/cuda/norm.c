@@ -83,8 +83,11 @@ static vg_cuda_bn describe(const vg_tensor *x, const vg_tensor *other, const vg_
 
 /* With the sums of the convolution that made x, if it left them. */
 static vg_cuda_bn describe_forward(vg_device *d, const vg_tensor *x, const vg_tensor *y, vectors t,
+                                   vg_tensor *running_mean, vg_tensor *running_var,
                                    const vg_norm *p) {
   vg_cuda_bn b = describe(x, y, NULL, t, p);
+  b.running_mean = writable(running_mean);
+  b.running_var = writable(running_var);
   if (p->training) b.sums = vg_cuda_stats_use(d, x);
   if (p->training && p->batches) b.batches = vg_cuda_data(p->batches);
   return b;
@@ -104,10 +107,9 @@ static vg_status bn_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, const vg
   void *part;
   vg_status st;
   if (x->n == 0) return VG_OK;
-  b = describe_forward(d, x, y, made(weight, bias, mean, invstd), p);
+  b = describe_forward(d, x, y, made(weight, bias, mean, invstd), running_mean, running_var, p);
   VG_TRY(vg_cuda_scratch(&part, &work, d, sums_size(&b)));
-  VG_TRY(VG_CUDA(vg_cuda_bn_fwd(&b, vg_cuda_data(y), vg_cuda_data(x), part, writable(running_mean),
-                                writable(running_var), s)));
+  VG_TRY(VG_CUDA(vg_cuda_bn_fwd(&b, vg_cuda_data(y), vg_cuda_data(x), part, s)));
 done:
   vg_buf_give(&work);
   return st;
@@ -167,7 +169,8 @@ static vg_status bn_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, cons
                             vg_tensor *mean, vg_tensor *invstd, vg_buf *ws, const vg_norm *p,
                             const vg_pool2d *pool) {
   cudaStream_t s = vg_cuda_stream(d);
-  vg_cuda_bn b = describe_forward(d, x, y, made(weight, bias, mean, invstd), p);
+  vg_cuda_bn b =
+      describe_forward(d, x, y, made(weight, bias, mean, invstd), running_mean, running_var, p);
   vg_cuda_bn_windows m = describe_max(&b, x);
   vg_buf work = {0};
   void *part;
@@ -175,8 +178,7 @@ static vg_status bn_max_fwd(vg_device *d, vg_tensor *y, const vg_tensor *x, cons
   (void)pool;
   if (ws) VG_TRY(vg_cuda_take(ws, d, (size_t)y->n + 1));
   VG_TRY(vg_cuda_scratch(&part, &work, d, sums_size(&b)));
-  VG_TRY(VG_CUDA(vg_cuda_bn_stats(&b, vg_cuda_data(x), part, writable(running_mean),
-                                  writable(running_var), s)));
+  VG_TRY(VG_CUDA(vg_cuda_bn_stats(&b, vg_cuda_data(x), part, s)));
   VG_TRY(VG_CUDA(vg_cuda_bn_max_fwd(&m, vg_cuda_data(y), ws ? ws->ptr : NULL, vg_cuda_data(x), s)));
 done:
   vg_buf_give(&work);

@@ -38,11 +38,11 @@ __global__ void __launch_bounds__(THREADS) stats_nhwc(vg_cuda_bn b, const T *x, 
 }
 
 template <typename T, int V>
-__global__ void __launch_bounds__(THREADS) apply_nhwc(vg_cuda_bn b, T *y, const T *x, lanes_of k) {
+__global__ void __launch_bounds__(THREADS) apply_nhwc(vg_cuda_bn b, T *y, const T *x) {
   place p = find<V>(b, (int64_t)gridDim.y - 1 - blockIdx.y);
   float mean[V], scale[V], shift[V];
+  forward_lanes<V>(b, p, mean, scale, shift);
   if (!p.inside) return;
-  get_lanes<V>(k, p.channel, mean, scale, shift);
   int64_t r = p.hi - 1 - threadIdx.y, down = blockDim.y;
   for (; r - down >= p.lo; r -= 2 * down) { /* two rows: both loads are under way before a store */
     float u[V], o[V];
@@ -140,9 +140,9 @@ __global__ void __launch_bounds__(THREADS) stats_plain(vg_cuda_bn b, const T *x,
 }
 
 template <typename T, int V>
-__global__ void __launch_bounds__(THREADS) apply_plain(vg_cuda_bn b, T *y, const T *x, lanes_of k) {
+__global__ void __launch_bounds__(THREADS) apply_plain(vg_cuda_bn b, T *y, const T *x) {
   float mean, scale, shift;
-  get_lanes<1>(k, blockIdx.x, &mean, &scale, &shift);
+  forward_lane(b, &mean, &scale, &shift);
   each_plain<V>(b, (int64_t)gridDim.y - 1 - blockIdx.y, [&](int64_t at) {
     float u[V];
     vg_load<V>(u, x + at);
@@ -229,22 +229,7 @@ __device__ inline double sum_of(const vg_cuda_bn &b, const double *part, int64_t
   return column_sum(s);
 }
 
-__device__ inline double count_all(const vg_cuda_bn &b) { return (double)(b.images * b.pixels); }
-
-/* Of one channel; squares: the sum of squared distances from the centre. */
-__device__ inline void put_stats(const vg_cuda_bn &b, int64_t c, double centre, double squares,
-                                 float *running_mean, float *running_var) {
-  double n = count_all(b), m = (double)b.momentum;
-  if (c == 0 && b.batches) ++*b.batches;
-  b.mean[c] = (float)centre;
-  b.invstd[c] = (float)(1.0 / sqrt(squares / n + (double)b.eps));
-  if (!running_mean) return;
-  running_mean[c] = (float)((1 - m) * (double)running_mean[c] + m * centre);
-  running_var[c] = (float)((1 - m) * (double)running_var[c] + m * squares / (n - 1));
-}
-
-__global__ void __launch_bounds__(32 * RUNS)
-    finish_stats(vg_cuda_bn b, const double *part, float *running_mean, float *running_var) {
+__global__ void __launch_bounds__(32 * RUNS) finish_stats(vg_cuda_bn b, const double *part) {
   int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
   double centre = sum_of(b, part, c, 0) / count_all(b), squares = 0;
   if (c < b.channels) {
@@ -256,26 +241,7 @@ __global__ void __launch_bounds__(32 * RUNS)
   }
   squares = column_sum(squares);
   if (threadIdx.y || c >= b.channels) return;
-  put_stats(b, c, centre, squares, running_mean, running_var);
-}
-
-/* From plain sums, whose difference may come out below zero. */
-__global__ void __launch_bounds__(THREADS)
-    finish_moments(vg_cuda_bn b, float *running_mean, float *running_var) {
-  VG_FOR(c, b.channels) {
-    double n = count_all(b), centre = (double)b.sums[c] / n,
-           squares = (double)b.sums[b.channels + c] - n * centre * centre;
-    put_stats(b, c, centre, squares < 0 ? 0 : squares, running_mean, running_var);
-  }
-}
-
-__global__ void __launch_bounds__(THREADS)
-    eval_stats(int64_t channels, float eps, float *mean, float *invstd, const float *running_mean,
-               const float *running_var) {
-  VG_FOR(c, channels) {
-    mean[c] = running_mean[c];
-    invstd[c] = (float)(1.0 / sqrt((double)running_var[c] + (double)eps));
-  }
+  put_stats(b, c, centre, squares);
 }
 
 /* part NULL: statistics which do not depend on x, and nobody wants the sums. */
@@ -300,34 +266,26 @@ __global__ void __launch_bounds__(32 * RUNS)
 
 /* ---- launching ---- */
 
+/* What the forward's last pass cannot make by itself. */
 template <typename T, int V>
-void launch_stats(const vg_cuda_bn *b, const T *x, double *part, float *running_mean,
-                  float *running_var, cudaStream_t stream) {
+void launch_stats(const vg_cuda_bn *b, const T *x, double *part, cudaStream_t stream) {
   shape s = shape_of<V>(b);
-  if (b->training && !b->sums && b->nhwc)
+  if (!b->training || b->sums) return;
+  if (b->nhwc)
     VG_LAUNCH((stats_nhwc<T, V>), s.grid, s.block, 0, stream, *b, x, part);
-  else if (b->training && !b->sums)
-    VG_LAUNCH((stats_plain<T, V>), s.grid, s.block, 0, stream, *b, x, part);
-  if (b->sums)
-    VG_LAUNCH(finish_moments, vg_blocks(b->channels, THREADS), THREADS, 0, stream, *b, running_mean,
-              running_var);
-  else if (b->training)
-    VG_LAUNCH(finish_stats, (unsigned)((b->channels + 31) / 32), dim3(32, RUNS), 0, stream, *b,
-              part, running_mean, running_var);
   else
-    VG_LAUNCH(eval_stats, vg_blocks(b->channels, THREADS), THREADS, 0, stream, b->channels, b->eps,
-              b->mean, b->invstd, running_mean, running_var);
+    VG_LAUNCH((stats_plain<T, V>), s.grid, s.block, 0, stream, *b, x, part);
+  VG_LAUNCH(finish_stats, (unsigned)((b->channels + 31) / 32), dim3(32, RUNS), 0, stream, *b, part);
 }
 
 template <typename T, int V>
-void launch_fwd(const vg_cuda_bn *b, T *y, const T *x, double *part, float *running_mean,
-                float *running_var, cudaStream_t stream) {
+void launch_fwd(const vg_cuda_bn *b, T *y, const T *x, double *part, cudaStream_t stream) {
   shape s = shape_of<V>(b);
-  launch_stats<T, V>(b, x, part, running_mean, running_var, stream);
+  launch_stats<T, V>(b, x, part, stream);
   if (b->nhwc)
-    VG_LAUNCH((apply_nhwc<T, V>), s.grid, s.block, 0, stream, *b, y, x, lanes(b));
+    VG_LAUNCH((apply_nhwc<T, V>), s.grid, s.block, 0, stream, *b, y, x);
   else
-    VG_LAUNCH((apply_plain<T, V>), s.grid, s.block, 0, stream, *b, y, x, lanes(b));
+    VG_LAUNCH((apply_plain<T, V>), s.grid, s.block, 0, stream, *b, y, x);
 }
 
 /* part: the sums, or NULL. */
@@ -358,12 +316,12 @@ void launch_bwd(const vg_cuda_bn *b, T *gx, const T *gy, const T *x, double *par
 
 extern "C" {
 
-cudaError_t vg_cuda_bn_stats(const vg_cuda_bn *b, const void *x, double *part, float *running_mean,
-                             float *running_var, cudaStream_t stream) {
+cudaError_t vg_cuda_bn_stats(const vg_cuda_bn *b, const void *x, double *part,
+                             cudaStream_t stream) {
   if (b->half)
-    launch_stats<vg_bf16, 8>(b, (const vg_bf16 *)x, part, running_mean, running_var, stream);
+    launch_stats<vg_bf16, 8>(b, (const vg_bf16 *)x, part, stream);
   else
-    launch_stats<float, 4>(b, (const float *)x, part, running_mean, running_var, stream);
+    launch_stats<float, 4>(b, (const float *)x, part, stream);
   return cudaGetLastError();
 }
 
@@ -374,19 +332,19 @@ cudaError_t vg_cuda_bn_finish(const vg_cuda_bn *b, const double *part, float *co
 }
 
 cudaError_t vg_cuda_bn_fwd(const vg_cuda_bn *b, void *y, const void *x, double *part,
-                           float *running_mean, float *running_var, cudaStream_t stream) {
+                           cudaStream_t stream) {
   float *yf = (float *)y;
   const float *xf = (const float *)x;
   vg_bf16 *yh = (vg_bf16 *)y;
   const vg_bf16 *xh = (const vg_bf16 *)x;
   if (b->half && b->line)
-    launch_fwd<vg_bf16, 8>(b, yh, xh, part, running_mean, running_var, stream);
+    launch_fwd<vg_bf16, 8>(b, yh, xh, part, stream);
   else if (b->half)
-    launch_fwd<vg_bf16, 1>(b, yh, xh, part, running_mean, running_var, stream);
+    launch_fwd<vg_bf16, 1>(b, yh, xh, part, stream);
   else if (b->line)
-    launch_fwd<float, 4>(b, yf, xf, part, running_mean, running_var, stream);
+    launch_fwd<float, 4>(b, yf, xf, part, stream);
   else
-    launch_fwd<float, 1>(b, yf, xf, part, running_mean, running_var, stream);
+    launch_fwd<float, 1>(b, yf, xf, part, stream);
   return cudaGetLastError();
 }
 

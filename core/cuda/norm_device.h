@@ -8,7 +8,7 @@
 
 namespace vg_bn {
 
-const int THREADS = 256; /* of a block */
+const int THREADS = 256, WIDEST = 64; /* of a block, and columns of one */
 
 struct lanes_of {
   const float *mean, *invstd, *weight, *bias;
@@ -28,12 +28,15 @@ __device__ inline float gradient(float g, float centred, float scale, float shif
   return fmaf(a, masked(g, centred, scale, shift, relu), fmaf(b, centred, c));
 }
 
+/* own_mean, own_invstd: of these channels, where they are not yet in memory for all. */
 template <int V>
-__device__ inline void get_lanes(lanes_of k, int64_t c, float *mean, float *scale, float *shift) {
+__device__ inline void get_lanes(lanes_of k, int64_t c, float *mean, float *scale, float *shift,
+                                 const float *own_mean = NULL, const float *own_invstd = NULL) {
 #pragma unroll
   for (int i = 0; i < V; i++) {
-    mean[i] = k.mean[c + i];
-    scale[i] = (k.weight ? k.weight[c + i] : 1.0f) * k.invstd[c + i];
+    float invstd = own_mean ? own_invstd[i] : k.invstd[c + i];
+    mean[i] = own_mean ? own_mean[i] : k.mean[c + i];
+    scale[i] = (k.weight ? k.weight[c + i] : 1.0f) * invstd;
     shift[i] = k.bias ? k.bias[c + i] : 0.0f;
   }
 }
@@ -82,6 +85,45 @@ __device__ inline void gradient_line(float *g, const float *u, const float *mean
     g[v] = gradient(g[v], u[v] - mean[v], scale[v], shift[v], ca[v], cb[v], cc[v], relu);
 }
 
+/* ---- statistics of a channel ---- */
+
+__device__ inline double count_all(const vg_cuda_bn &b) { return (double)(b.images * b.pixels); }
+
+__device__ inline float inverse_deviation(const vg_cuda_bn &b, double variance) {
+  return (float)(1.0 / sqrt(variance + (double)b.eps));
+}
+
+/* Of a batch; squares: the sum of squared distances from the centre. */
+__device__ inline void put_stats(const vg_cuda_bn &b, int64_t c, double centre, double squares) {
+  double n = count_all(b), m = (double)b.momentum;
+  if (c == 0 && b.batches) ++*b.batches;
+  b.mean[c] = (float)centre;
+  b.invstd[c] = inverse_deviation(b, squares / n);
+  if (!b.running_mean) return;
+  b.running_mean[c] = (float)((1 - m) * (double)b.running_mean[c] + m * centre);
+  b.running_var[c] = (float)((1 - m) * (double)b.running_var[c] + m * squares / (n - 1));
+}
+
+/* Where no pass over x is needed: from the sums which the convolution left, whose difference may
+   come out below zero, or the running ones. put: also for everybody else. */
+__device__ inline void known_stats(const vg_cuda_bn &b, int64_t c, bool put, float *mean,
+                                   float *invstd) {
+  double n = count_all(b), centre = 0, squares = 0;
+  if (b.training) {
+    centre = (double)b.sums[c] / n;
+    squares = (double)b.sums[b.channels + c] - n * centre * centre;
+    if (squares < 0) squares = 0;
+  }
+  *mean = b.training ? (float)centre : b.running_mean[c];
+  *invstd = inverse_deviation(b, b.training ? squares / n : (double)b.running_var[c]);
+  if (!put) return;
+  if (b.training) put_stats(b, c, centre, squares);
+  b.mean[c] = *mean;
+  b.invstd[c] = *invstd;
+}
+
+__device__ inline bool are_known(const vg_cuda_bn &b) { return !b.training || b.sums; }
+
 /* ---- NHWC: blocks of blockDim.x columns (lines of a row) by blockDim.y rows ---- */
 
 struct place {
@@ -100,6 +142,37 @@ __device__ inline place find(const vg_cuda_bn &b, int64_t chunk) {
   p.lo = chunk * b.chunk;
   p.hi = p.lo + b.chunk < b.rows ? p.lo + b.chunk : b.rows;
   return p;
+}
+
+/* The lanes of a forward's last pass: what is known without a pass before it each block reckons for
+   itself, and one of a column's for the backward. All threads call. */
+template <int V>
+__device__ inline void forward_lanes(const vg_cuda_bn &b, const place &p, float *mean, float *scale,
+                                     float *shift) {
+  __shared__ float all_mean[V * WIDEST], all_invstd[V * WIDEST];
+  int thread = (int)(threadIdx.y * blockDim.x + threadIdx.x), lane = (int)threadIdx.x * V;
+  int64_t first = p.channel - lane;
+  if (are_known(b)) {
+    for (int i = thread; i < (int)blockDim.x * V; i += THREADS)
+      if (first + i < b.channels)
+        known_stats(b, first + i, blockIdx.y == 0, &all_mean[i], &all_invstd[i]);
+    __syncthreads();
+  }
+  if (!p.inside) return;
+  get_lanes<V>(lanes_of{b.mean, b.invstd, b.weight, b.bias}, p.channel, mean, scale, shift,
+               are_known(b) ? all_mean + lane : NULL, all_invstd + lane);
+}
+
+/* The same where a block owns a channel. */
+__device__ inline void forward_lane(const vg_cuda_bn &b, float *mean, float *scale, float *shift) {
+  __shared__ float one_mean, one_invstd;
+  int64_t c = blockIdx.x;
+  if (are_known(b)) {
+    if (threadIdx.x == 0) known_stats(b, c, blockIdx.y == 0, &one_mean, &one_invstd);
+    __syncthreads();
+  }
+  get_lanes<1>(lanes_of{b.mean, b.invstd, b.weight, b.bias}, c, mean, scale, shift,
+               are_known(b) ? &one_mean : NULL, &one_invstd);
 }
 
 /* Adds up what the rows of threads of a block hold for each channel, and puts both sums, changed by

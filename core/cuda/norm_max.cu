@@ -61,11 +61,11 @@ __device__ inline void sent_to(int k, float *g, const float *all, const int32_t 
 /* arg: which of the four, NULL: no backward follows. */
 template <typename T, int V>
 __global__ void __launch_bounds__(THREADS)
-    norm_max_fwd(vg_cuda_bn_windows m, T *y, uint8_t *arg, const T *x, lanes_of k) {
+    norm_max_fwd(vg_cuda_bn_windows m, T *y, uint8_t *arg, const T *x) {
   place p = find<V>(m.b, (int64_t)gridDim.y - 1 - blockIdx.y);
   float mean[V], scale[V], shift[V];
+  forward_lanes<V>(m.b, p, mean, scale, shift);
   if (!p.inside) return;
-  get_lanes<V>(k, p.channel, mean, scale, shift);
   for (int64_t r = p.hi - 1 - threadIdx.y; r >= p.lo; r -= blockDim.y) {
     square s = square_of(m, r, p.channel);
     float u[4][V], best[V];
@@ -141,8 +141,7 @@ template <typename T>
 void launch_fwd(const vg_cuda_bn_windows *m, void *y, uint8_t *arg, const void *x, cudaStream_t s) {
   const int V = vg_line<T>::size;
   shape at = shape_of<V>(&m->b);
-  VG_LAUNCH((norm_max_fwd<T, V>), at.grid, at.block, 0, s, *m, (T *)y, arg, (const T *)x,
-            lanes(&m->b));
+  VG_LAUNCH((norm_max_fwd<T, V>), at.grid, at.block, 0, s, *m, (T *)y, arg, (const T *)x);
 }
 
 template <typename T>
