@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "cuda/beside.h"
+#include "cuda/grad_norm.h"
 #include "cuda/late.h"
 #include "cuda/weights.h"
 
@@ -137,6 +138,7 @@ static void leave(vg_device *d, graph *g) {
   g->recording = false;
   p->late = NULL;
   p->touch_failed = VG_OK;
+  vg_cuda_squares_forget(p);
   vg_cuda_weights_clear(p);
   p->weights = g->outer_weights;
   d->pool = g->outer_pool;

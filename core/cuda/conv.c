@@ -1,6 +1,7 @@
 /* Convolutions: our tensors in cuDNN's form, the plan for the problem, and both gradients at once
    on two branches of the stream. */
 #include "cuda/beside.h"
+#include "cuda/grad_norm.h"
 #include "cuda/legacy.h"
 #include "cuda/stats.h"
 #include "cuda/weights.h"
@@ -374,6 +375,7 @@ static vg_status leave_beside(job *data, job *kernel, const vg_tensor *gw, const
                               const vg_tensor *x, const vg_tensor *gy) {
   vg_device *d = data->c.d;
   vg_status st;
+  VG_TRY(vg_cuda_squares_beside(d, gw));
   VG_TRY(vg_cuda_beside_reads(d, x));
   VG_TRY(vg_cuda_beside_reads(d, gy));
   VG_TRY(vg_cuda_beside_writes(d, gw));

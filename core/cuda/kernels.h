@@ -285,10 +285,11 @@ cudaError_t vg_cuda_sgd(const vg_cuda_tensors *t, const vg_sgd_numbers *k,
                         cudaStream_t stream);
 cudaError_t vg_cuda_scale(const vg_cuda_tensors *t, float factor, cudaStream_t stream);
 cudaError_t vg_cuda_clamp(const vg_cuda_tensors *t, float bound, cudaStream_t stream);
-/* *sum (`first`: instead of adding to it) = the sum of all squares of t->p, in one order;
-   `partial`: a number of scratch memory for every piece. */
-cudaError_t vg_cuda_squares(const vg_cuda_tensors *t, double *sum, double *partial, bool first,
-                            cudaStream_t stream);
+/* The sums of the squares of t->p's pieces, each tensor's to its t->copy (double). */
+cudaError_t vg_cuda_squares(const vg_cuda_tensors *t, cudaStream_t stream);
+/* *sum (`first`: instead of adding to it) = the sum of all these, in one order. */
+cudaError_t vg_cuda_add_squares(const vg_cuda_tensors *t, double *sum, bool first,
+                                cudaStream_t stream);
 cudaError_t vg_cuda_root(float *norm, const double *sum, cudaStream_t stream);
 /* Loads the kernels of norms, which otherwise happens at their first launch and is not allowed
    while a stream is captured: only recorded steps use them. */

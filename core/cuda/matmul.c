@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "cuda/beside.h"
+#include "cuda/grad_norm.h"
 #include "cuda/weights.h"
 
 enum { BUCKETS = 128 };
@@ -267,6 +268,7 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
   if (aside) VG_TRY(vg_cuda_beside_fork(d));
   VG_TRY(run(d, e, bm, am, vg_data(c), bias_memory, &workspace,
              aside ? vg_cuda_state(d)->side : vg_cuda_stream(d)));
+  if (aside) VG_TRY(vg_cuda_squares_beside(d, c));
   if (aside) VG_TRY(leave(d, &workspace, c, a, b));
 done:
   vg_buf_give(&workspace);

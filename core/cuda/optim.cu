@@ -155,8 +155,13 @@ __global__ void __launch_bounds__(THREADS) clamp(vg_cuda_tensors t, float bound)
   change(t, [=](float x) { return vg_clamp_to(x, bound); });
 }
 
+/* Where the sum of a piece lies: by tensor, whatever the launch. */
+__device__ inline double *piece_sum(const vg_cuda_tensors &t, int k, int64_t item) {
+  return (double *)t.copy[k] + (item - (k ? t.pieces[k - 1] : 0));
+}
+
 /* One partial sum a piece, whatever the grid. */
-__global__ void __launch_bounds__(THREADS) squares(vg_cuda_tensors t, double *partial) {
+__global__ void __launch_bounds__(THREADS) squares(vg_cuda_tensors t) {
   EACH_PIECE(t, item) {
     piece s = find(t, item);
     const float *x = t.p[s.k];
@@ -171,14 +176,18 @@ __global__ void __launch_bounds__(THREADS) squares(vg_cuda_tensors t, double *pa
         },
         [&](int64_t i) { sum += (double)x[i] * (double)x[i]; });
     sum = vg_block_sum(sum);
-    if (threadIdx.x == 0) partial[item] = sum;
+    if (threadIdx.x == 0) *piece_sum(t, s.k, item) = sum;
   }
 }
 
 __global__ void __launch_bounds__(THREADS)
-    add_parts(double *sum, const double *partial, int64_t n, bool first) {
+    add_parts(vg_cuda_tensors t, double *sum, int64_t n, bool first) {
   double v = 0;
-  for (int64_t i = threadIdx.x; i < n; i += THREADS) v += partial[i];
+  int k = 0;
+  for (int64_t i = threadIdx.x; i < n; i += THREADS) {
+    while (i >= t.pieces[k]) k++;
+    v += *piece_sum(t, k, i);
+  }
   v = vg_block_sum(v);
   if (threadIdx.x == 0) *sum = first ? v : *sum + v;
 }
@@ -228,11 +237,15 @@ cudaError_t vg_cuda_clamp(const vg_cuda_tensors *t, float bound, cudaStream_t st
   return cudaGetLastError();
 }
 
-cudaError_t vg_cuda_squares(const vg_cuda_tensors *t, double *sum, double *partial, bool first,
-                            cudaStream_t stream) {
-  int64_t pieces = nothing(t) ? 0 : t->pieces[t->n - 1];
-  if (pieces) VG_LAUNCH(squares, blocks_of(t), THREADS, 0, stream, *t, partial);
-  VG_LAUNCH(add_parts, 1, THREADS, 0, stream, sum, partial, pieces, first);
+cudaError_t vg_cuda_squares(const vg_cuda_tensors *t, cudaStream_t stream) {
+  if (nothing(t)) return cudaSuccess;
+  VG_LAUNCH(squares, blocks_of(t), THREADS, 0, stream, *t);
+  return cudaGetLastError();
+}
+
+cudaError_t vg_cuda_add_squares(const vg_cuda_tensors *t, double *sum, bool first,
+                                cudaStream_t stream) {
+  VG_LAUNCH(add_parts, 1, THREADS, 0, stream, *t, sum, t->n ? t->pieces[t->n - 1] : 0, first);
   return cudaGetLastError();
 }
 

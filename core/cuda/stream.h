@@ -23,6 +23,7 @@ typedef struct vg_cuda_slot {
 struct vg_cuda_graph;
 struct vg_cuda_late;
 struct vg_cuda_beside;
+struct vg_cuda_early;
 
 typedef struct vg_cuda_priv {
   int ordinal, sms, capability; /* 90: sm_90 */
@@ -40,6 +41,8 @@ typedef struct vg_cuda_priv {
   uint64_t weights_used;        /* requests so far */
   struct vg_cuda_late *late; /* updates that the last launch left, or of the step being captured */
   struct vg_cuda_beside *beside; /* what runs beside the step being captured (beside.c) */
+  struct vg_cuda_early *early;   /* and the norms of its gradients, so far (grad_norm.c) */
+  bool norms;                    /* somebody has asked for a norm */
   vg_status touch_failed;
   struct vg_cuda_updated *updated; /* what the last optimiser's step changed (late.c) */
   void *tuner;                     /* plans of convolutions (tuner.c) */
