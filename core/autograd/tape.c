@@ -217,11 +217,13 @@ static vg_status check_usable(const vg_node *n) {
   return VG_OK;
 }
 
-/* Of the largest gradient that n may make for a leaf. */
+/* Of the largest gradient that n may make for a leaf which has none yet. */
 static size_t leaf_bytes(const vg_node *n) {
   int64_t most = 0;
-  for (int i = 0; i < n->nedges; i++)
-    if (n->edge[i].leaf && n->edge[i].leaf->n > most) most = n->edge[i].leaf->n;
+  for (int i = 0; i < n->nedges; i++) {
+    const vg_tensor *leaf = n->edge[i].leaf;
+    if (leaf && !leaf->grad && leaf->n > most) most = leaf->n;
+  }
   return (size_t)most * sizeof(float);
 }
 
