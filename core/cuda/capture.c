@@ -58,9 +58,15 @@ void vg_cuda_touched(vg_device *d, const void *memory, bool write) {
   if (st != VG_OK) p->touch_failed = st;
 }
 
+vg_status vg_cuda_touch_status(const vg_device *d) {
+  vg_status st = vg_cuda_state(d)->touch_failed;
+  return st == VG_OK ? VG_OK : vg_fail(st, "cuda: the update of a parameter was not launched");
+}
+
 vg_status vg_cuda_join(vg_device *d) {
   vg_status beside = vg_cuda_beside_join(d), late = vg_cuda_late_join(d);
-  return beside != VG_OK ? beside : late;
+  if (beside != VG_OK || late != VG_OK) return beside != VG_OK ? beside : late;
+  return vg_cuda_touch_status(d);
 }
 
 vg_cuda_pin **vg_cuda_pins(const vg_device *d) {
@@ -185,6 +191,7 @@ static vg_status begin(vg_device *d, void **out) {
   VG_TRY(VG_CUDA(vg_cuda_optim_load()));
   VG_TRY(reserve(g));
   VG_TRY(vg_pool_new_child(&g->pool, d->pool));
+  VG_TRY(vg_cuda_late_new(&g->late, d, g->pool));
   VG_TRY(VG_CUDA(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal)));
   g->outer_pool = d->pool;
   d->pool = g->pool;
@@ -194,7 +201,7 @@ static vg_status begin(vg_device *d, void **out) {
   g->rng_base = d->ctx->rng_calls;
   g->recording = true;
   p->graph = g;
-  VG_TRY(vg_cuda_late_begin(&g->late, d, (const uint64_t *)(const void *)g->values + 1));
+  VG_TRY(vg_cuda_late_begin(g->late, d, (const uint64_t *)(const void *)g->values + 1));
   *out = g;
   g = NULL;
 done:
@@ -296,6 +303,7 @@ static vg_status launch(vg_device *d, void *graph_, uint64_t *number) {
   uint64_t at = g->launches;
   vg_status st;
   VG_TRY(check_launch(d, g));
+  VG_TRY(vg_cuda_touch_status(d));
   VG_TRY(vg_cuda_pins_refresh(d, g->pins));
   if (vg_cuda_state(d)->late != g->late) VG_TRY(vg_cuda_late_flush(d));
   if (at >= DEPTH) VG_TRY(VG_CUDA(cudaEventSynchronize(g->done[at % DEPTH])));

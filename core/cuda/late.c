@@ -97,22 +97,7 @@ static unsigned blocks_of(const vg_cuda_priv *p, const group *g) {
   return (unsigned)(g->pieces < most ? g->pieces : most);
 }
 
-static vg_status branch(vg_device *d, late *l, const uint64_t *enabled) {
-  vg_cuda_priv *p = vg_cuda_state(d);
-  const vg_cuda_update *lists = l->lists.ptr;
-  vg_status st;
-  VG_TRY(VG_CUDA(cudaEventRecord(p->fork, vg_cuda_stream(d))));
-  VG_TRY(VG_CUDA(cudaStreamWaitEvent(p->side, p->fork, 0)));
-  for (int i = 0; i < l->groups; i++) {
-    group *g = &l->group[i];
-    VG_TRY(VG_CUDA(vg_cuda_adam_late(lists + i, enabled, blocks_of(p, g), p->side)));
-    VG_TRY(VG_CUDA(cudaEventRecord(g->done, p->side)));
-  }
-done:
-  return st;
-}
-
-vg_status vg_cuda_late_begin(late **out, vg_device *d, const uint64_t *enabled) {
+vg_status vg_cuda_late_new(late **out, vg_device *d, struct vg_pool *pool) {
   vg_cuda_priv *p = vg_cuda_state(d);
   late *l;
   vg_status st = VG_OK;
@@ -121,15 +106,33 @@ vg_status vg_cuda_late_begin(late **out, vg_device *d, const uint64_t *enabled) 
   if (!(l = vg_calloc(1, sizeof *l))) return VG_ENOMEM;
   l->of = *p->updated;
   divide(l);
-  VG_TRY(vg_cuda_take(&l->lists, d, (size_t)l->groups * sizeof(vg_cuda_update)));
+  VG_TRY(vg_buf_take_from(&l->lists, pool, (size_t)l->groups * sizeof(vg_cuda_update)));
   for (int i = 0; i < l->groups; i++)
     VG_TRY(VG_CUDA(cudaEventCreateWithFlags(&l->group[i].done, cudaEventDisableTiming)));
-  VG_TRY(branch(d, l, enabled));
-  l->recording = true;
-  p->late = *out = l;
+  *out = l;
   l = NULL;
 done:
   vg_cuda_late_free(l);
+  return st;
+}
+
+vg_status vg_cuda_late_begin(late *l, vg_device *d, const uint64_t *enabled) {
+  vg_cuda_priv *p = vg_cuda_state(d);
+  vg_status st, launched;
+  if (!l) return VG_OK;
+  VG_TRY(VG_CUDA(cudaEventRecord(p->fork, vg_cuda_stream(d))));
+  VG_TRY(VG_CUDA(cudaStreamWaitEvent(p->side, p->fork, 0)));
+  l->recording = true;
+  p->late = l;
+  for (int i = 0; i < l->groups; i++) {
+    group *g = &l->group[i];
+    launched = VG_CUDA(vg_cuda_adam_late((const vg_cuda_update *)l->lists.ptr + i, enabled,
+                                         blocks_of(p, g), p->side));
+    if (launched != VG_OK) l->groups = i + 1; /* the branch comes home, and the capture ends */
+    VG_TRY(VG_CUDA(cudaEventRecord(g->done, p->side)));
+    VG_TRY(launched);
+  }
+done:
   return st;
 }
 
@@ -155,10 +158,8 @@ done:
 }
 
 vg_status vg_cuda_late_join(vg_device *d) {
-  vg_cuda_priv *p = vg_cuda_state(d);
-  if (p->touch_failed != VG_OK)
-    return vg_fail(p->touch_failed, "cuda: a step could not be recorded beside the one before");
-  return p->late && p->late->recording ? join(d, p->late, p->late->groups - 1) : VG_OK;
+  late *l = vg_cuda_state(d)->late;
+  return l && l->recording ? join(d, l, l->groups - 1) : VG_OK;
 }
 
 static void hold(late *l, const vg_tensor *t, int g) {
@@ -220,8 +221,8 @@ static vg_status do_now(vg_device *d, const group *g) {
 vg_status vg_cuda_late_flush(vg_device *d) {
   vg_cuda_priv *p = vg_cuda_state(d);
   late *l = p->late;
-  vg_status st = p->touch_failed;
-  if (st != VG_OK) return vg_fail(st, "cuda: the update of a parameter could not be launched");
+  vg_status st;
+  VG_TRY(vg_cuda_touch_status(d));
   if (!l || l->recording) return VG_OK;
   p->late = NULL;
   for (int i = 0; i < l->groups; i++) VG_TRY(do_now(d, &l->group[i]));

@@ -13,9 +13,11 @@
    VGG_CUDA_LATE elements (262144; 0: none). */
 vg_status vg_cuda_late_updated(vg_device *d, int n, const vg_optim_slot *s);
 
-/* A capture has begun: records the branch for the candidates; *out is NULL when there are none.
-   enabled: device memory, whether the launch before left something. */
-vg_status vg_cuda_late_begin(struct vg_cuda_late **out, vg_device *d, const uint64_t *enabled);
+/* For a recording whose memory comes from this pool; *out is NULL when there are no candidates. */
+vg_status vg_cuda_late_new(struct vg_cuda_late **out, vg_device *d, struct vg_pool *pool);
+/* Its capture has begun (NULL: nothing): records the branch. enabled: device memory, whether the
+   launch before left something. */
+vg_status vg_cuda_late_begin(struct vg_cuda_late *l, vg_device *d, const uint64_t *enabled);
 /* The capture waits for what is left of the branch. */
 vg_status vg_cuda_late_join(vg_device *d);
 /* In a captured step: the list for this update, to which the caller adds it; NULL: now, not late.

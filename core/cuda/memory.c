@@ -118,6 +118,7 @@ static vg_status copy_out(vg_device *d, void *host, const void *src, size_t byte
   vg_status st;
   VG_TRY(refuse_while_capturing(d, "read"));
   vg_cuda_touch(d, src, false);
+  VG_TRY(vg_cuda_touch_status(d));
   for (size_t at = 0; copied < bytes;) {
     size_t n = bytes - at < VG_CUDA_SLOT_BYTES ? bytes - at : VG_CUDA_SLOT_BYTES;
     if (n) {

@@ -56,7 +56,8 @@ typedef struct vg_cuda_priv {
 static inline vg_cuda_priv *vg_cuda_state(const vg_device *d) { return d->priv; }
 
 /* Device memory is going to be read or written: what late updates (late.h) and branches (beside.h)
-   do to it comes first. A failure shows at the end of the capture or at the next wait. */
+   do to it comes first. A failure shows at the end of the capture, or when something is read. */
+vg_status vg_cuda_touch_status(const vg_device *d);
 void vg_cuda_touched(vg_device *d, const void *memory, bool write);
 static inline void vg_cuda_touch(vg_device *d, const void *memory, bool write) {
   const vg_cuda_priv *p = vg_cuda_state(d);

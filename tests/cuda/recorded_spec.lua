@@ -9,13 +9,17 @@ local driver = os.getenv "VGGLUA_FAKE_DRIVER"
 local plugin = emulated and io.open(emulated .. "/libvgglua_cuda.so", "rb")
 if plugin then plugin:close() end
 
+local function program(precision, scenario, record, late, env)
+  return process.run({ "tests/cuda/recorded.lua", "cuda", precision, scenario, record }, { env =
+    ("VG_PLUGIN_PATH=%s LD_LIBRARY_PATH=%s VGG_CUDA_PLANS= VGG_CONV=heuristic VGG_CUDA_LATE=%s %s")
+    :format(emulated, driver, late, env) })
+end
+
 -- What it printed, and the names it launched as one text.
 local function run(precision, scenario, record, late)
   local folder, remove = scratch.new()
   local report = folder .. "/calls"
-  local r = process.run({ "tests/cuda/recorded.lua", "cuda", precision, scenario, record }, { env =
-    ("VG_PLUGIN_PATH=%s LD_LIBRARY_PATH=%s VGG_CUDA_PLANS= VGG_CONV=heuristic VGG_CUDA_LATE=%s " ..
-      "VG_SHIM_REPORT=%s"):format(emulated, driver, late, report) })
+  local r = program(precision, scenario, record, late, "VG_SHIM_REPORT=" .. report)
   local file = assert(io.open(report))
   local launched = file:read "*a"
   file:close()
@@ -41,4 +45,19 @@ describe("a recorded step, with late updates and without,", function()
       end)
     end
   end
+
+  it("does the same or says so when a launch fails", function()
+    local want, failures = run("bf16-mixed", "plain", "true", 1), 0
+    for n = 84, 126, 3 do -- of the recording's beginning, its step, and what is done at the end
+      local r = program("bf16-mixed", "plain", "true", 1, "VG_SHIM_FAIL=launch:" .. n)
+      if r.code == 0 then
+        assert.equal(want, r.out)
+      else
+        assert.equal(5, r.code)
+        assert.matches("cuda: ", r.err)
+        failures = failures + 1
+      end
+    end
+    assert.is_true(failures > 10)
+  end)
 end)
