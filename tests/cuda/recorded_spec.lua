@@ -1,18 +1,13 @@
 -- Recorded steps rely on weights that were prepared before them and leave updates to the next
 -- launch. Whatever happens to weights, moments and rates inside or between: the same to the bit as
 -- step by step.
+local emulated = require "tests.support.emulated"
 local process = require "tests.support.process"
 local scratch = require "tests.support.scratch"
 
-local emulated = os.getenv "VGGLUA_EMULATED"
-local driver = os.getenv "VGGLUA_FAKE_DRIVER"
-local plugin = emulated and io.open(emulated .. "/libvgglua_cuda.so", "rb")
-if plugin then plugin:close() end
-
 local function program(precision, scenario, record, late, env)
-  return process.run({ "tests/cuda/recorded.lua", "cuda", precision, scenario, record }, { env =
-    ("VG_PLUGIN_PATH=%s LD_LIBRARY_PATH=%s VGG_CUDA_PLANS= VGG_CONV=heuristic VGG_CUDA_LATE=%s %s")
-    :format(emulated, driver, late, env) })
+  return process.run({ "tests/cuda/recorded.lua", "cuda", precision, scenario, record },
+    { env = emulated.environment(("VGG_CUDA_LATE=%s %s"):format(late, env)) })
 end
 
 -- What it printed, and the names it launched as one text.
@@ -31,7 +26,7 @@ end
 local function scenarios() return process.run({ "tests/cuda/recorded.lua" }).out:gmatch "%w+" end
 
 describe("a recorded step, with late updates and without,", function()
-  if not plugin then return pending "runs (the emulated plugin was not built)" end
+  if not emulated.there then return pending "runs (the emulated plugin was not built)" end
   for _, precision in ipairs { "32", "bf16-mixed" } do
     for scenario in scenarios() do
       it(("does what eager ones do, %s in %s"):format(scenario, precision), function()

@@ -1,15 +1,11 @@
 -- Batch statistics that convolutions make on the way: right, only where somebody uses them, and not
 -- in the way where cuDNN has no plan for them.
+local emulated = require "tests.support.emulated"
 local process = require "tests.support.process"
 local scratch = require "tests.support.scratch"
 
-local emulated = os.getenv "VGGLUA_EMULATED"
-local driver = os.getenv "VGGLUA_FAKE_DRIVER"
-local plugin = emulated and io.open(emulated .. "/libvgglua_cuda.so", "rb")
-if plugin then plugin:close() end
-
 describe("statistics out of convolutions", function()
-  if not plugin then return pending "are made (the emulated plugin was not built)" end
+  if not emulated.there then return pending "are made (the emulated plugin was not built)" end
   local dir, remove
   setup(function() dir, remove = scratch.new() end)
   teardown(function() remove() end)
@@ -20,10 +16,8 @@ describe("statistics out of convolutions", function()
   -- often a norm had none made: taken from a convolution, or running ones.
   local function run(env, ...)
     local report, passes, all = dir .. "/calls", 0, 0
-    if not env:find "VGG_CUDA_PLANS" then env = "VGG_CUDA_PLANS= " .. env end
-    local r = process.run({ ... }, { env =
-      ("VG_PLUGIN_PATH=%s LD_LIBRARY_PATH=%s VGG_CONV=heuristic VG_SHIM_REPORT=%s %s")
-      :format(emulated, driver, report, env) })
+    local r = process.run({ ... },
+      { env = emulated.environment(("VG_SHIM_REPORT=%s %s"):format(report, env)) })
     if r.code ~= 0 then error(("exit code %d\n%s%s"):format(r.code, r.out, r.err), 2) end
     for line in io.lines(report) do
       local count, kernel = line:match "^(%d+) kernel %(?([%w_]+)"

@@ -1,18 +1,9 @@
 -- Whole programs on the emulated GPU: training, attacks, and what happens when calls fail. The
 -- stand-ins (tests/cuda/shim) end a program that breaks a rule of CUDA with exit code 86.
 local json = require "vgg.json"
+local emulated = require "tests.support.emulated"
 local process = require "tests.support.process"
 local scratch = require "tests.support.scratch"
-
-local emulated = os.getenv "VGGLUA_EMULATED"
-local driver = os.getenv "VGGLUA_FAKE_DRIVER"
-local plugin = emulated and io.open(emulated .. "/libvgglua_cuda.so", "rb")
-if plugin then plugin:close() end
-
-local function environment(more)
-  return ("VG_PLUGIN_PATH=%s LD_LIBRARY_PATH=%s VGG_CUDA_PLANS= VGG_CONV=heuristic %s"):format(
-    emulated, driver, more or "")
-end
 
 -- ctest's address sanitizer slows the emulation down, so sizes are small.
 local function train(runs, name, device, more, env)
@@ -21,7 +12,7 @@ local function train(runs, name, device, more, env)
     "--max-epochs", "2", "--device", device, "--run-name", name, "--runs-dir", runs, "--seed", "3",
     "--overwrite", "--logger", "jsonl", "--limit-test-batches", "1" }
   for _, a in ipairs(more) do arguments[#arguments + 1] = a end
-  return process.run(arguments, { env = environment(env) })
+  return process.run(arguments, { env = emulated.environment(env) })
 end
 
 local function losses(runs, name)
@@ -57,7 +48,7 @@ local function close(want, got, bound)
 end
 
 describe("the emulated GPU", function()
-  if not plugin then return pending "trains (the emulated plugin was not built)" end
+  if not emulated.there then return pending "trains (the emulated plugin was not built)" end
   local runs, remove
   setup(function() runs, remove = scratch.new() end)
   teardown(function() remove() end)
@@ -81,7 +72,7 @@ describe("the emulated GPU", function()
 
   it("runs the benchmark's program", function()
     local r = process.run({ "tests/cuda/tiny_bench.lua", "cuda", "2", "bf16-mixed", "tiny" },
-      { stdin = "2\n", env = environment() })
+      { stdin = "2\n", env = emulated.environment() })
     ended(0, r)
     assert.matches('^ready\n{.*"loss":[%d.]+', r.out)
   end)
