@@ -166,12 +166,12 @@ static int l_same(lua_State *L) {
   return 0;
 }
 
-static int l_copy(lua_State *L) { /* copy(tensor, device) -> contiguous copy in its own memory */
-  vg_tensor *x = vglua_check_tensor(L, 1);
-  vg_device *dev = vglua_opt_device(L, 2);
+/* copy(tensor, parameter) -> its own memory where and how the parameter (of its shape) lies */
+static int l_copy(lua_State *L) {
+  vg_tensor *x = vglua_check_tensor(L, 1), *p = vglua_check_tensor(L, 2);
   vg_tensor **out = vglua_new_tensor(L);
   vg_status st;
-  VG_TRY(vg_new(out, dev, x->dtype, x->ndim, x->shape));
+  VG_TRY(vg_new_same_walk(out, p));
   VG_TRY(vg_copy_into(*out, x));
 done:
   return vglua_return(L, st);

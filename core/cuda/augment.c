@@ -57,7 +57,7 @@ static vg_status batch(vg_device *d, vg_tensor *x, vg_tensor *y, const vg_device
   VG_TRY(keep(&b.pipeline, d, a->pipeline));
   for (int i = 0; i < a->pipeline->ops; i++)
     for (int k = 0; k < 2; k++) b.size[i][k] = a->size[i][k];
-  VG_TRY(vg_cuda_dynamic(d, &key, sizeof key, &live));
+  VG_TRY(vg_cuda_dynamic(d, &key, sizeof key, 0, &live));
   if (!live.skip)
     VG_TRY(VG_CUDA(vg_cuda_augment_run(&b, vg_cuda_data(x), x->dtype == VG_BF16,
                                        y ? vg_cuda_data(y) : NULL, x->shape[0], &key, live.device,

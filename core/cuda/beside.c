@@ -19,25 +19,39 @@ typedef struct vg_cuda_beside {
   size_t kept; /* bytes */
 } beside;
 
+static vg_status have_list(vg_cuda_priv *p) {
+  if (!p->beside) p->beside = vg_calloc(1, sizeof *p->beside);
+  return p->beside ? VG_OK : VG_ENOMEM;
+}
+
 vg_status vg_cuda_beside_fork(vg_device *d) {
   vg_cuda_priv *p = vg_cuda_state(d);
   vg_status st;
-  if (!p->beside && !(p->beside = vg_calloc(1, sizeof *p->beside))) return VG_ENOMEM;
+  VG_TRY(have_list(p));
   VG_TRY(VG_CUDA(cudaEventRecord(p->fork, vg_cuda_stream(d))));
   VG_TRY(VG_CUDA(cudaStreamWaitEvent(p->side, p->fork, 0)));
 done:
   return st;
 }
 
+/* Memory that was taken since the fork may have made the step wait for the branch already; what was
+   launched on it since needs another join. */
 static vg_status add(vg_device *d, const used *u) {
-  beside *b = vg_cuda_state(d)->beside;
+  vg_cuda_priv *p = vg_cuda_state(d);
   used *new = vg_alloc(sizeof *new);
+  beside *b;
+  vg_status st;
   if (!new) return VG_ENOMEM;
+  VG_TRY(have_list(p));
+  b = p->beside;
   *new = *u;
   new->next = b->list;
   b->list = new;
   if (u->tensor || u->buffer.ptr) b->kept += u->bytes;
-  return VG_OK;
+  new = NULL;
+done:
+  vg_free(new);
+  return st;
 }
 
 vg_status vg_cuda_beside_reads(vg_device *d, const vg_tensor *t) {

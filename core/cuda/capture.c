@@ -24,12 +24,14 @@ typedef struct vg_cuda_graph {
   /* Values: first the shift of the random position, and whether the last launch left updates. */
   char mirror[VALUES], launched[VALUES];
   size_t used, offset[ENTRIES], bytes[ENTRIES], before[ENTRIES];
+  uint64_t what[ENTRIES];
   int entries, cursor, watched;
   char *values;   /* device */
   float *results; /* device */
   char *pinned;   /* DEPTH times VALUES and WATCHED floats */
   cudaEvent_t done[DEPTH];
   uint64_t launches, seed, rng_base, rng_calls;
+  struct vg_cuda_graph *next; /* freed while another one was recorded */
 } graph;
 
 static char *values_slot(graph *g, uint64_t launch) {
@@ -78,27 +80,32 @@ void vg_cuda_stepped(vg_device *d, const vg_tensor *p) {
   vg_cuda_pins_stepped(vg_cuda_state(d)->graph->pins, p);
 }
 
-static vg_status refill_value(graph *g, const void *host, size_t bytes) {
+static vg_status refill_value(graph *g, const void *host, size_t bytes, uint64_t what) {
   if (g->cursor >= g->entries || g->bytes[g->cursor] != bytes)
     return vg_fail(VG_ESTATE, "replay: this step does not do what the recorded one did");
+  if (g->what[g->cursor] != what)
+    return vg_fail(VG_ESTATE,
+                   "replay: parameters or optimizer state lie elsewhere than when the "
+                   "step was recorded; record it again");
   memcpy(g->mirror + g->offset[g->cursor++], host, bytes);
   return VG_OK;
 }
 
-vg_status vg_cuda_dynamic(vg_device *d, const void *host, size_t bytes,
+vg_status vg_cuda_dynamic(vg_device *d, const void *host, size_t bytes, uint64_t what,
                           vg_cuda_dynamic_values *out) {
   graph *g = vg_cuda_state(d)->graph;
   *out = (vg_cuda_dynamic_values){0};
   if (!g) return VG_OK;
   if (g->refilling) {
     out->skip = true;
-    return refill_value(g, host, bytes);
+    return refill_value(g, host, bytes, what);
   }
   if (g->entries == ENTRIES || g->used + bytes > VALUES)
     return vg_fail(VG_ESTATE, "replay: a step with more than %d updates cannot be recorded",
                    ENTRIES);
   memcpy(g->mirror + g->used, host, bytes);
   g->offset[g->entries] = g->used;
+  g->what[g->entries] = what;
   g->bytes[g->entries++] = bytes;
   out->device = g->values + g->used;
   g->used += (bytes + 15) / 16 * 16;
@@ -138,9 +145,12 @@ done:
   return st;
 }
 
+static void free_graph(vg_device *d, void *graph_);
+
 /* The device is as before the recording again. */
 static void leave(vg_device *d, graph *g) {
   vg_cuda_priv *p = vg_cuda_state(d);
+  graph *dead;
   g->recording = false;
   p->late = NULL;
   p->touch_failed = VG_OK;
@@ -150,12 +160,21 @@ static void leave(vg_device *d, graph *g) {
   d->pool = g->outer_pool;
   p->graph = NULL;
   vg_cuda_free_deferred(p);
+  while ((dead = p->dead)) {
+    p->dead = dead->next;
+    free_graph(d, dead);
+  }
 }
 
 static void free_graph(vg_device *d, void *graph_) {
   graph *g = graph_;
   cudaStream_t s = vg_cuda_stream(d);
   if (!g) return;
+  if (!g->recording && vg_cuda_capturing(d)) { /* freeing waits for the device */
+    g->next = vg_cuda_state(d)->dead;
+    vg_cuda_state(d)->dead = g;
+    return;
+  }
   if (g->late && vg_cuda_state(d)->late == g->late && !g->recording) vg_cuda_late_flush(d);
   if (g->recording) {
     cudaGraph_t dead = NULL;
@@ -334,7 +353,8 @@ done:
   return st;
 }
 
-const vg_replay_vt vg_cuda_replay = {.begin = begin,
+const vg_replay_vt vg_cuda_replay = {.recording = vg_cuda_capturing,
+                                     .begin = begin,
                                      .end = end,
                                      .watch = watch,
                                      .refill = refill,

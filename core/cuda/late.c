@@ -14,6 +14,10 @@ typedef struct candidate {
   const void *p, *m, *v;
   int64_t n;
   int group;
+  struct {
+    const void *start;
+    size_t bytes;
+  } memory[3]; /* all of p's, m's and v's, of which they may be parts */
 } candidate;
 
 typedef struct vg_cuda_updated {
@@ -28,7 +32,13 @@ static int64_t least(void) {
 }
 
 static candidate candidate_of(const vg_optim_slot *s) {
-  return (candidate){vg_data(s->p), vg_data(s->m), vg_data(s->v), vg_physical_n(s->p), 0};
+  const vg_tensor *t[3] = {s->p, s->m, s->v};
+  candidate c = {vg_data(s->p), vg_data(s->m), vg_data(s->v), vg_physical_n(s->p), 0, {{0}}};
+  for (int i = 0; i < 3; i++) {
+    c.memory[i].start = t[i]->storage->buf.ptr;
+    c.memory[i].bytes = t[i]->storage->buf.bytes;
+  }
+  return c;
 }
 
 static const candidate *known(const updated *u, const candidate *c) {
@@ -183,7 +193,7 @@ vg_cuda_tensors *vg_cuda_late_take(vg_device *d, const vg_optim_slot *s, const v
   const candidate *k = l && l->recording && now ? known(&l->of, &c) : NULL;
   group *g = k ? &l->group[k->group] : NULL;
   bool last = s->g->storage->buf.lasting && (!clip->squares || clip->squares->storage->buf.lasting);
-  if (!g || !last || !open_to(d, g, now)) return NULL;
+  if (!g || !last || l->nheld + 5 > HELD || !open_to(d, g, now)) return NULL;
   if (clip->squares && g->update.t.n == 0) hold(l, clip->squares, ALL);
   g->update.clip = (vg_cuda_clip){clip->squares ? vg_data(clip->squares) : NULL, clip->max_norm};
   hold(l, s->p, k->group);
@@ -234,31 +244,49 @@ static bool within(const void *memory, const void *start, size_t bytes) {
   return (uintptr_t)memory - (uintptr_t)start < bytes;
 }
 
-static int held_group(const late *l, const void *memory) {
+/* A bit for each group whose lists name something in the same memory. */
+static unsigned held_groups(const late *l, const void *memory) {
+  unsigned groups = 0;
   for (int i = 0; i < l->nheld; i++) {
     const vg_buf *b = &l->held[i].t->storage->buf;
-    if (within(memory, b->ptr, b->bytes)) return l->held[i].group;
+    if (within(memory, b->ptr, b->bytes))
+      groups |= l->held[i].group == ALL ? (1u << GROUPS) - 1 : 1u << l->held[i].group;
   }
-  return -1;
+  return groups;
 }
 
+/* The last group with a candidate in the same memory, or -1. */
 static int candidate_group(const late *l, const void *memory) {
+  int last = -1;
   for (int i = 0; i < l->of.n; i++) {
     const candidate *c = &l->of.at[i];
-    size_t bytes = (size_t)c->n * sizeof(float);
-    if (within(memory, c->p, bytes) || within(memory, c->m, bytes) || within(memory, c->v, bytes))
-      return c->group;
+    for (int k = 0; k < 3; k++)
+      if (c->group > last && within(memory, c->memory[k].start, c->memory[k].bytes))
+        last = c->group;
   }
-  return -1;
+  return last;
 }
 
-/* A captured step goes on to use what it has left for later: it is not, then. */
-static vg_status settle(vg_device *d, late *l, int which) {
+/* The lists of a group name nothing any more. */
+static void let_go(late *l, int which) {
+  int kept = 0;
+  l->group[which].update.t.n = 0;
+  for (int i = 0; i < l->nheld; i++) {
+    if (l->held[i].group == which)
+      vg_release(l->held[i].t);
+    else
+      l->held[kept++] = l->held[i];
+  }
+  l->nheld = kept;
+}
+
+/* A captured step goes on to use what it has left for later: it is not, then. groups: bits. */
+static vg_status settle(vg_device *d, late *l, unsigned groups) {
   vg_status st = VG_OK;
   for (int i = 0; i < l->groups; i++) {
-    if (which != ALL && which != i) continue;
+    if (!(groups & 1u << i) || l->group[i].update.t.n == 0) continue;
     VG_TRY(do_now(d, &l->group[i]));
-    l->group[i].update.t.n = 0;
+    let_go(l, i);
   }
 done:
   return st;
@@ -266,9 +294,10 @@ done:
 
 vg_status vg_cuda_late_touched(vg_device *d, const void *memory) {
   late *l = vg_cuda_state(d)->late;
-  int g = held_group(l, memory);
-  if (!l->recording) return g >= 0 ? vg_cuda_late_flush(d) : VG_OK;
-  if (g >= 0) return settle(d, l, g);
+  unsigned held = held_groups(l, memory);
+  int g;
+  if (!l->recording) return held ? vg_cuda_late_flush(d) : VG_OK;
+  if (held) return settle(d, l, held);
   g = candidate_group(l, memory);
   return g >= 0 ? join(d, l, g) : VG_OK;
 }

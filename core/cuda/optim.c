@@ -5,6 +5,14 @@
 #include "cuda/tensors.h"
 #include "cuda/weights.h"
 
+/* An update that is not left for later comes after those of the same step that were. */
+static void touch(vg_device *d, const vg_optim_slot *s) {
+  const vg_tensor *changed[3] = {s->p, s->m, s->v};
+  for (int i = 0; i < 3; i++)
+    if (changed[i]) vg_cuda_touch(d, vg_data(changed[i]), true);
+  vg_cuda_touch(d, vg_data(s->g), false);
+}
+
 /* With the memory as it is: what late updates do to it came before, or this is one of them. */
 static void add_slot(vg_cuda_tensors *t, vg_device *d, const vg_optim_slot *s) {
   int i = t->n;
@@ -31,6 +39,17 @@ static vg_cuda_clip clip_of(const vg_grad_clip *c) {
   return (vg_cuda_clip){c->squares ? vg_data(c->squares) : NULL, c->max_norm};
 }
 
+/* Where the parameters and their state lie. */
+static uint64_t memory_of(int n, const vg_optim_slot *s) {
+  uint64_t h = 14695981039346656037u;
+  for (int i = 0; i < n; i++) {
+    const vg_tensor *t[3] = {s[i].p, s[i].m, s[i].v};
+    for (int k = 0; k < 3; k++)
+      h = (h ^ (t[k] ? (uint64_t)(uintptr_t)vg_data(t[k]) : 0)) * 1099511628211u;
+  }
+  return h;
+}
+
 static vg_status stepped(vg_device *d, int n, const vg_optim_slot *s) {
   for (int i = 0; i < n; i++) vg_cuda_stepped(d, s[i].p);
   return VG_OK;
@@ -45,7 +64,7 @@ static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam
   vg_adam_numbers k = vg_adam_numbers_of(a);
   vg_cuda_dynamic_values live;
   vg_status st;
-  VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, &live));
+  VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, memory_of(n, s), &live));
   if (live.skip) return stepped(d, n, s);
   VG_TRY(vg_cuda_before_update(d));
   if (!live.device) VG_TRY(vg_cuda_late_updated(d, n, s));
@@ -53,6 +72,7 @@ static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam
     vg_cuda_tensors now = {.n = 0}, *late;
     for (int i = from; i < from + vg_cuda_tensors_batch(n, from); i++) {
       late = vg_cuda_late_take(d, &s[i], live.device, &a->clip);
+      if (!late) touch(d, &s[i]);
       add_slot(late ? late : &now, d, &s[i]);
     }
     VG_TRY(VG_CUDA(vg_cuda_adam(&now, &k, live.device, clip_of(&a->clip), stream)));
@@ -66,12 +86,15 @@ static vg_status sgd(vg_device *d, int n, const vg_optim_slot *s, const vg_sgd_a
   vg_sgd_numbers k = vg_sgd_numbers_of(a);
   vg_cuda_dynamic_values live;
   vg_status st;
-  VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, &live));
+  VG_TRY(vg_cuda_dynamic(d, &k, sizeof k, memory_of(n, s), &live));
   if (live.skip) return stepped(d, n, s);
   VG_TRY(vg_cuda_before_update(d));
   for (int from = 0; from < n; from += VG_CUDA_TENSORS) {
     vg_cuda_tensors t = {.n = 0};
-    for (int i = from; i < from + vg_cuda_tensors_batch(n, from); i++) add_slot(&t, d, &s[i]);
+    for (int i = from; i < from + vg_cuda_tensors_batch(n, from); i++) {
+      touch(d, &s[i]);
+      add_slot(&t, d, &s[i]);
+    }
     VG_TRY(VG_CUDA(vg_cuda_sgd(&t, &k, live.device, clip_of(&a->clip), a->momentum != 0, stream)));
   }
 done:

@@ -37,6 +37,7 @@ typedef struct vg_cuda_priv {
   int next_slot;
   vg_cuda_fault *fault;         /* device memory */
   struct vg_cuda_graph *graph;  /* being captured or refilled (capture.c); NULL: eager */
+  struct vg_cuda_graph *dead;   /* to free after the capture */
   struct vg_cuda_kept *weights; /* prepared forms of weights (weights.c) */
   uint64_t weights_used;        /* requests so far */
   struct vg_cuda_late *late; /* updates that the last launch left, or of the step being captured */
@@ -112,7 +113,8 @@ struct vg_cuda_kept *vg_cuda_outer_weights(const vg_device *d);
 struct vg_cuda_pin **vg_cuda_pins(const vg_device *d);
 /* While a step is refilled: this parameter is one of those it changes. */
 void vg_cuda_stepped(vg_device *d, const vg_tensor *p);
-vg_status vg_cuda_dynamic(vg_device *d, const void *host, size_t bytes,
+/* what: of the memory that the operation changes with these values, the same at each refill. */
+vg_status vg_cuda_dynamic(vg_device *d, const void *host, size_t bytes, uint64_t what,
                           vg_cuda_dynamic_values *out);
 /* Another place, which holds what the one at `device` held at the launch before; NULL: no room. */
 const void *vg_cuda_dynamic_before(vg_device *d, const void *device);

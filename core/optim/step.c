@@ -47,20 +47,8 @@ done:
   return st;
 }
 
-/* State that was there (loaded, or from before the parameter was turned) comes into p's order. */
-static vg_status turn_state(vg_tensor **slot, const vg_tensor *p) {
-  vg_tensor *turned;
+static vg_status new_state(vg_tensor **slot, const vg_tensor *p) {
   vg_status st;
-  VG_TRY(vg_walk_as(&turned, *slot, p));
-  vg_release(*slot);
-  *slot = turned;
-done:
-  return st;
-}
-
-static vg_status zero_state(vg_tensor **slot, const vg_tensor *p) {
-  vg_status st = VG_OK;
-  if (*slot) return turn_state(slot, p);
   VG_TRY(vg_new_same_walk(slot, p));
   st = p->dev->be->memory->fill(p->dev, vg_data(*slot), 0,
                                 (size_t)vg_physical_n(*slot) * sizeof(float));
@@ -72,12 +60,32 @@ done:
   return st;
 }
 
+/* Zeros where there is no state yet. What was there (loaded, or from before the parameter was
+   turned) comes into p's order. A recorded step would do either again at each launch. */
+static vg_status have_state(const rule *r, vg_tensor **slot, const vg_tensor *p) {
+  const vg_replay_vt *replay = p->dev->be->replay;
+  vg_tensor *turned;
+  vg_status st;
+  if (*slot && vg_same_walk(*slot, p)) return VG_OK;
+  if (replay && replay->recording(p->dev))
+    return vg_fail(VG_ESTATE,
+                   "%s: a parameter of %s has no state yet, or in another order in "
+                   "memory; take a step before one is recorded",
+                   r->name, vg_shape_str(p));
+  if (!*slot) return new_state(slot, p);
+  VG_TRY(vg_walk_as(&turned, *slot, p));
+  vg_release(*slot);
+  *slot = turned;
+done:
+  return st;
+}
+
 static vg_status create_state(const rule *r, int n, const vg_param *params) {
   vg_status st = VG_OK;
   for (int i = 0; i < n; i++) {
     if (!params[i].p->grad) continue;
-    if (r->first) VG_TRY(zero_state(params[i].m, params[i].p));
-    if (r->second) VG_TRY(zero_state(params[i].v, params[i].p));
+    if (r->first) VG_TRY(have_state(r, params[i].m, params[i].p));
+    if (r->second) VG_TRY(have_state(r, params[i].v, params[i].p));
   }
 done:
   return st;

@@ -329,6 +329,7 @@ typedef struct vg_metric_vt {
    change between steps (learning rate, step count) are handed over again by refill: between its two
    calls the optimizer's updates only do that. Random operations count on. */
 typedef struct vg_replay_vt {
+  bool (*recording)(const vg_device *); /* one was begun and has not ended */
   vg_status (*begin)(vg_device *, void **recording);
   vg_status (*end)(vg_device *, void *recording);
   /* While recording: x, one f32 number, is kept for `read` at every launch. */

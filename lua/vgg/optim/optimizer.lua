@@ -152,7 +152,7 @@ local function adopt(parameter, tensor, name)
     fail(4, "load_state_dict: %s is %s, its parameter %s", name,
       table.concat(tensor.shape, "x"), table.concat(parameter.shape, "x"))
   end
-  return core.optim.copy(tensor, parameter.device):keep()
+  return core.optim.copy(tensor, parameter):keep()
 end
 
 -- Takes what state_dict gave; names, groups and shapes must fit, and then everything is replaced.

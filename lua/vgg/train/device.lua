@@ -1,6 +1,7 @@
 -- Which device `--device` means: "auto" is the GPU when there is one that can be used, else the
 -- CPU, and says why, once.
 local core = require "vgg.core"
+local Module = require "vgg.module"
 local util = require "vgg.util"
 
 local device = {}
@@ -28,7 +29,9 @@ function device.move(model, name)
     local p = model:parameters()[1]
     if type(p) ~= "userdata" then return end
     if p.device ~= name then model:to(name) end
-    if name:match "^cuda" then model:to { memory_format = "channels_last" } end
+    if name:match "^cuda" and model.to == Module.to then
+      model:to { memory_format = "channels_last" }
+    end
   end
 end
 
