@@ -98,7 +98,10 @@ static void trim(vg_pool *p) {
   }
 }
 
-void vg_pool_trim(vg_device *dev) { trim(dev->pool); }
+/* What a captured step had stays with it: it must not come back as memory that nobody had. */
+void vg_pool_trim(vg_device *dev) {
+  if (!dev->pool->parent) trim(dev->pool);
+}
 
 void vg_pool_free(vg_pool *p) {
   block *b;

@@ -2,7 +2,7 @@
 -- recorded.lua DEVICE PRECISION SCENARIO true|false (recorded). Prints what they came to, or,
 -- without arguments, the names of the scenarios.
 local scenarios = { "plain", "unclipped", "sgd", "changed", "inside", "frozen", "read", "moments",
-  "rate", "two", "mixed" }
+  "rate", "two", "mixed", "turned", "loaded", "twice", "flat", "dropped" }
 if not arg[1] then
   print(table.concat(scenarios, " "))
   return
@@ -18,6 +18,17 @@ local first, second, last = nn.Conv2d { 8, 16, kernel = 3, pad = 1 },
 local body = nn.Sequential { first, nn.BatchNorm2d { 16 }, nn.ReLU {}, second, nn.Flatten {} }
 local model = nn.Sequential { body, last }
 model:to(device)
+if scenario == "turned" or scenario == "loaded" then
+  model:to { memory_format = "channels_last" }
+end
+local other -- its gradient is not wanted, and its memory is the next one's to have
+if scenario == "dropped" then other = nn.Linear { 128, 140, bias = false }:to(device) end
+local flat -- one buffer for two parameters
+if scenario == "flat" then
+  flat = core.empty({ 516 }, "float32", "cpu"):uniform_(-0.1, 0.1):to(device):keep()
+  last.weight = flat:narrow(1, 1, 512):reshape(4, 128):detach():requires_grad_():keep()
+  last.bias = flat:narrow(1, 513, 4):detach():requires_grad_():keep()
+end
 if scenario == "frozen" then first.weight:requires_grad_(false) end
 local optimizer = scenario == "sgd" and vgg.optim.SGD { model, lr = 0.01, momentum = 0.9 }
   or vgg.optim.Adam {
@@ -34,6 +45,11 @@ local batches = { batch(5), batch(3) }
 
 local function whole(b, recording)
   local loss = loss_of(core.autocast(autocast, function() return model(b.x) end), b.y)
+  if other then
+    other(b.x:flatten(2)):mean():backward()
+    other.weight:set_grad(nil)
+  end
+  if flat then loss = loss + flat:detach():abs():sum() * 0.01 end
   if recording then recording:watch(loss) end
   loss:backward()
   if clipped then
@@ -42,6 +58,7 @@ local function whole(b, recording)
   else
     optimizer:step()
   end
+  if scenario == "twice" then optimizer:step() end
   if scenario == "inside" then core.no_grad(last.weight.clamp_, last.weight, -0.05, 0.05) end
   return loss
 end
@@ -58,7 +75,7 @@ end
 local function launched(b)
   if b.recording then
     b.recording:refill(true)
-    optimizer:step()
+    for _ = 1, scenario == "twice" and 2 or 1 do optimizer:step() end
     b.recording:refill(false)
   else
     optimizer:zero_grad()
@@ -91,6 +108,11 @@ local between = {
   read = function(k) print(k, sums()) end,
   moments = function(k)
     if k % 4 == 0 then optimizer.param_groups[2].state.exp_avg[1]:mul_(0.5) end
+  end,
+  loaded = function(k) if k == 4 then optimizer:load_state_dict(optimizer:state_dict()) end end,
+  exchanged = function(k) if k == 7 then optimizer:load_state_dict(optimizer:state_dict()) end end,
+  unordered = function(k)
+    if k == 4 then model:to { memory_format = "channels_last" } end
   end,
   rate = function(k) optimizer.param_groups[2].lr = 1e-3 * k end,
 }

@@ -41,6 +41,16 @@ describe("a recorded step, with late updates and without,", function()
     end
   end
 
+  for scenario, text in pairs { exchanged = "lie elsewhere than when the step was recorded",
+    unordered = "in another order in memory; take a step before one is recorded" } do
+    it("refuses what it cannot do: " .. scenario, function()
+      local r = program("32", scenario, "true", 1, "")
+      assert.equal(1, r.code)
+      assert.is_truthy(r.err:find(text, 1, true), r.err)
+      run("32", scenario, "false", 1)
+    end)
+  end
+
   it("does the same or says so when a launch fails", function()
     local want, failures = run("bf16-mixed", "plain", "true", 1), 0
     for n = 84, 126, 3 do -- of the recording's beginning, its step, and what is done at the end

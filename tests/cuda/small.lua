@@ -33,6 +33,7 @@ local trainer = train.Trainer {
     if #steps % 2 == 0 then steps[#steps + 1] = ("%.9g %.5g"):format(r.loss, r.grad_norm) end
     if #steps % 2 == 1 then steps[#steps + 1] = "-" end -- every other one is not waited for
     recorded = recorded or t.recordings and next(t.recordings) ~= nil
+    if #steps == 8 then optimizer:load_state_dict(optimizer:state_dict()) end -- lies elsewhere now
   end } },
 }
 trainer:fit { train = loader }
