@@ -91,24 +91,32 @@ static vg_status refill_value(graph *g, const void *host, size_t bytes, uint64_t
   return VG_OK;
 }
 
+/* Room among the values, or 0. */
+static size_t place(graph *g, size_t bytes) {
+  size_t at = g->used;
+  if (at + bytes > VALUES) return 0;
+  g->used += (bytes + 15) / 16 * 16;
+  return at;
+}
+
 vg_status vg_cuda_dynamic(vg_device *d, const void *host, size_t bytes, uint64_t what,
                           vg_cuda_dynamic_values *out) {
   graph *g = vg_cuda_state(d)->graph;
+  size_t at;
   *out = (vg_cuda_dynamic_values){0};
   if (!g) return VG_OK;
   if (g->refilling) {
     out->skip = true;
     return refill_value(g, host, bytes, what);
   }
-  if (g->entries == ENTRIES || g->used + bytes > VALUES)
+  if (g->entries == ENTRIES || !(at = place(g, bytes)))
     return vg_fail(VG_ESTATE, "replay: a step with more than %d updates cannot be recorded",
                    ENTRIES);
-  memcpy(g->mirror + g->used, host, bytes);
-  g->offset[g->entries] = g->used;
+  memcpy(g->mirror + at, host, bytes);
+  g->offset[g->entries] = at;
   g->what[g->entries] = what;
   g->bytes[g->entries++] = bytes;
-  out->device = g->values + g->used;
-  g->used += (bytes + 15) / 16 * 16;
+  out->device = g->values + at;
   return VG_OK;
 }
 
@@ -116,10 +124,7 @@ const void *vg_cuda_dynamic_before(vg_device *d, const void *device) {
   graph *g = vg_cuda_state(d)->graph;
   for (int i = 0; i < g->entries; i++) {
     if (g->values + g->offset[i] != device) continue;
-    if (!g->before[i] && g->used + g->bytes[i] <= VALUES) {
-      g->before[i] = g->used;
-      g->used += (g->bytes[i] + 15) / 16 * 16;
-    }
+    if (!g->before[i]) g->before[i] = place(g, g->bytes[i]);
     return g->before[i] ? g->values + g->before[i] : NULL;
   }
   return NULL;

@@ -78,7 +78,7 @@ static void list(vg_cuda_tensors *all, vg_cuda_tensors *rest, const vg_cuda_priv
 
 static int64_t pieces_of(int n, vg_tensor *const *x) {
   int64_t pieces = 0;
-  for (int i = 0; i < n; i++) pieces += (vg_physical_n(x[i]) + VG_CUDA_PIECE - 1) / VG_CUDA_PIECE;
+  for (int i = 0; i < n; i++) pieces += vg_cuda_pieces(vg_physical_n(x[i]));
   return pieces;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cuda/tensors.h"
 
 enum { GROUPS = 8, MOST = VG_CUDA_TENSORS, ALL = GROUPS, HELD = 4 * MOST + GROUPS };
 
@@ -93,7 +94,7 @@ static void divide(late *l) {
     int64_t g = before / share;
     if (g >= l->groups) g = l->groups++; /* none is left out */
     c->group = (int)g;
-    l->group[g].pieces += (c->n + VG_CUDA_PIECE - 1) / VG_CUDA_PIECE;
+    l->group[g].pieces += vg_cuda_pieces(c->n);
     before += c->n;
   }
 }
@@ -195,7 +196,7 @@ vg_cuda_tensors *vg_cuda_late_take(vg_device *d, const vg_optim_slot *s, const v
   bool last = s->g->storage->buf.lasting && (!clip->squares || clip->squares->storage->buf.lasting);
   if (!g || !last || l->nheld + 5 > HELD || !open_to(d, g, now)) return NULL;
   if (clip->squares && g->update.t.n == 0) hold(l, clip->squares, ALL);
-  g->update.clip = (vg_cuda_clip){clip->squares ? vg_data(clip->squares) : NULL, clip->max_norm};
+  g->update.clip = vg_cuda_clip_of(clip);
   hold(l, s->p, k->group);
   hold(l, s->g, k->group);
   hold(l, s->m, k->group);

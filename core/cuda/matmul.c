@@ -246,6 +246,7 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
   bool bf16 = a->dtype == VG_BF16 || b->dtype == VG_BF16, aside = is_aside(d, c);
   vg_buf workspace = {0};
   const void *am, *bm, *bias_memory = NULL;
+  void *cm;
   problem p;
   product *e;
   vg_status st;
@@ -261,12 +262,13 @@ static vg_status matmul(vg_device *d, vg_tensor *c, const vg_tensor *a, const vg
   p.batch = c->shape[0];
   p.first = describe(b, bm, bf16);
   p.second = describe(a, am, bf16);
-  p.result = describe(c, vg_cuda_data(c), c->dtype == VG_BF16);
+  cm = vg_cuda_data(c);
+  p.result = describe(c, cm, c->dtype == VG_BF16);
   p.bias = bias != NULL;
   p.tf32 = !bf16 && d->ctx->tf32;
   VG_TRY(find(&e, d, &p, bias_memory));
   if (aside) VG_TRY(vg_cuda_beside_fork(d));
-  VG_TRY(run(d, e, bm, am, vg_data(c), bias_memory, &workspace,
+  VG_TRY(run(d, e, bm, am, cm, bias_memory, &workspace,
              aside ? vg_cuda_state(d)->side : vg_cuda_stream(d)));
   if (aside) VG_TRY(vg_cuda_squares_beside(d, c));
   if (aside) VG_TRY(leave(d, &workspace, c, a, b));
@@ -279,17 +281,16 @@ static vg_status sum_rows(vg_device *d, vg_tensor *y, const vg_tensor *x) {
   vg_buf partial = {0};
   int64_t rows = x->shape[0], cols = x->shape[1];
   bool aside = vg_cuda_capturing(d); /* only gradients are such sums */
+  void *to = vg_cuda_data(y);
+  const void *from = vg_cuda_data(x);
   vg_status st;
   if (!is_float(x) || y->dtype != VG_F32)
     return vg_fail(VG_EUNSUPPORTED, "sum_rows: cuda has none of %s to %s", vg_dtype_name(x->dtype),
                    vg_dtype_name(y->dtype));
   VG_TRY(vg_cuda_take(&partial, d, (size_t)(vg_cuda_sum_parts(rows) * cols) * sizeof(double)));
-  vg_cuda_touch(d, vg_data(y), true);
-  vg_cuda_touch(d, vg_data(x), false);
   if (aside) VG_TRY(vg_cuda_beside_fork(d));
-  VG_TRY(
-      VG_CUDA(vg_cuda_sum_rows(vg_data(y), vg_data(x), x->dtype == VG_BF16, rows, cols, partial.ptr,
-                               aside ? vg_cuda_state(d)->side : vg_cuda_stream(d))));
+  VG_TRY(VG_CUDA(vg_cuda_sum_rows(to, from, x->dtype == VG_BF16, rows, cols, partial.ptr,
+                                  aside ? vg_cuda_state(d)->side : vg_cuda_stream(d))));
   if (aside) VG_TRY(leave(d, &partial, y, x, NULL));
 done:
   vg_buf_give(&partial);

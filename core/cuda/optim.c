@@ -35,7 +35,7 @@ static vg_cuda_tensors list_of(int n, vg_tensor *const *x) {
   return t;
 }
 
-static vg_cuda_clip clip_of(const vg_grad_clip *c) {
+vg_cuda_clip vg_cuda_clip_of(const vg_grad_clip *c) {
   return (vg_cuda_clip){c->squares ? vg_data(c->squares) : NULL, c->max_norm};
 }
 
@@ -75,7 +75,7 @@ static vg_status adam(vg_device *d, int n, const vg_optim_slot *s, const vg_adam
       if (!late) touch(d, &s[i]);
       add_slot(late ? late : &now, d, &s[i]);
     }
-    VG_TRY(VG_CUDA(vg_cuda_adam(&now, &k, live.device, clip_of(&a->clip), stream)));
+    VG_TRY(VG_CUDA(vg_cuda_adam(&now, &k, live.device, vg_cuda_clip_of(&a->clip), stream)));
   }
 done:
   return st;
@@ -95,7 +95,8 @@ static vg_status sgd(vg_device *d, int n, const vg_optim_slot *s, const vg_sgd_a
       touch(d, &s[i]);
       add_slot(&t, d, &s[i]);
     }
-    VG_TRY(VG_CUDA(vg_cuda_sgd(&t, &k, live.device, clip_of(&a->clip), a->momentum != 0, stream)));
+    VG_TRY(VG_CUDA(
+        vg_cuda_sgd(&t, &k, live.device, vg_cuda_clip_of(&a->clip), a->momentum != 0, stream)));
   }
 done:
   return st;

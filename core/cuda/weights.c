@@ -168,15 +168,15 @@ done:
 
 vg_status vg_cuda_weight(const void **out, vg_device *d, const vg_tensor *w, vg_cuda_form form) {
   int64_t n = form.packed ? form.kp * form.cp * w->shape[2] * w->shape[3] : extent(w);
+  const void *memory = vg_cuda_data(w);
   bool is_new;
   kept *e;
   vg_status st;
-  vg_cuda_touch(d, vg_data(w), false);
   if (is_flat(w, form)) {
     form = (vg_cuda_form){.bf16 = form.bf16};
     n = extent(w);
-    if (!form.bf16 && (uintptr_t)vg_cuda_data(w) % 16 == 0) {
-      *out = vg_cuda_data(w);
+    if (!form.bf16 && (uintptr_t)memory % 16 == 0) {
+      *out = memory;
       return VG_OK;
     }
   }
